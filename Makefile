@@ -1,0 +1,95 @@
+# `make` lists the targets. A fresh machine needs git, make and npm: everything else is fetched into the project.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+VERSION := $(shell sed -n 's/^  "version": "\(.*\)",$$/\1/p' package.json)
+BUN_VERSION := $(shell sed -n 's/^  "packageManager": "bun@\(.*\)",$$/\1/p' package.json)
+
+# The Bun on the PATH serves only if it is the very version that the project is tested with; otherwise that version is
+# taken from npm into .bun/.
+ifeq ($(shell bun --version 2>/dev/null),$(BUN_VERSION))
+BUN := bun
+LOCAL_BUN :=
+else
+LOCAL_BUN := .bun/$(BUN_VERSION)/bun
+BUN := $(LOCAL_BUN)
+endif
+
+# The file that says that node_modules is what bun.lock asks for.
+PACKAGES := node_modules/.installed
+
+# What is compiled in as the commit: "-dirty" when something that goes into the binary differs from it. A build from an
+# archive may name its commit itself: make build COMMIT=0123456789ab
+BUILD_INPUTS := src package.json bun.lock tsconfig.json Makefile
+COMMIT ?= $(shell \
+	if [ -e .git ] && id=$$(git rev-parse --short=12 HEAD 2>/dev/null); then \
+		[ -z "$$(git status --porcelain -- $(BUILD_INPUTS))" ] || id=$$id-dirty; echo $$id; \
+	else echo unknown; fi)
+
+##@ Run
+.PHONY: run dev
+run: $(PACKAGES) ## start the hub from source (make run ARGS="--port 9000")
+	@exec $(BUN) src/main.ts $(ARGS)
+
+dev: $(PACKAGES) ## the same, restarted on every change of the source
+	@exec $(BUN) --watch --no-clear-screen src/main.ts $(ARGS)
+
+##@ Verify
+.PHONY: test check format
+test: $(PACKAGES) ## everything, as CI does (make test STAGES="unit wire" runs only these)
+	@$(BUN) test/run.ts $(STAGES)
+
+check: $(PACKAGES) ## lint, formatting and types
+	@$(BUN) run --silent check
+
+format: $(PACKAGES) ## rewrite the files as `check` wants them, where that is mechanical
+	@$(BUN) run --silent format
+
+##@ Build
+.PHONY: build clean distclean
+build: dist/vectra-hub ## compile the one executable, dist/vectra-hub
+
+clean: ## remove what was built
+	rm -rf dist .*.bun-build
+
+distclean: clean ## remove what was fetched, too
+	rm -rf node_modules .bun
+
+.PHONY: help
+help: ## this list
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# The binary must not read a .env file or run a bunfig preload that happens to lie in its working directory.
+dist/vectra-hub: $(PACKAGES) $(shell find $(BUILD_INPUTS)) dist/.commit
+	$(BUN) build src/main.ts --compile --outfile $@ --minify --sourcemap \
+		--no-compile-autoload-dotenv --no-compile-autoload-bunfig \
+		--define 'VECTRA_VERSION="$(VERSION)"' --define "VECTRA_COMMIT=\"$$(cat dist/.commit)\""
+
+# Looked at every time, written only when the commit changed, so that only then the binary is built anew.
+dist/.commit: FORCE
+	@mkdir -p dist
+	@commit='$(COMMIT)'; [ "$$commit" = "$$(cat $@ 2>/dev/null)" ] || echo "$$commit" > $@
+
+.PHONY: FORCE
+FORCE:
+
+$(PACKAGES): package.json bun.lock bunfig.toml | $(LOCAL_BUN)
+	@$(BUN) install --frozen-lockfile
+	@touch $@
+
+# npm's package "bun" is a launcher that an install script replaces with the real program. Install scripts may be
+# disabled, so they are not used: the program is in the package of the platform. Of those for glibc, musl and so on the
+# one that runs here is taken.
+.bun/%/bun:
+	@command -v npm >/dev/null || { echo "Needs Bun $* on the PATH, or npm to fetch it." >&2; exit 1; }
+	@echo "Fetching Bun $* into .bun/"
+	@npm install --prefix '.bun/$*' --no-save --no-package-lock --ignore-scripts --include=optional \
+		--no-audit --no-fund --loglevel=error 'bun@$*'
+	@cd '.bun/$*' && for program in node_modules/@oven/bun-*/bin/bun node_modules/bun/bin/bun.exe; do \
+		if [ "$$("$$program" --version 2>/dev/null)" = '$*' ]; then exec ln -sf "$$program" bun; fi; \
+	done; echo "npm's package bun@$* holds no program that runs on this machine." >&2; exit 1

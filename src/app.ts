@@ -1,0 +1,91 @@
+import { createSecretCheck } from "./auth/secret.ts";
+import type { Config } from "./config/schema.ts";
+import { createHandshake } from "./edge/handshake.ts";
+import { problem } from "./edge/problem.ts";
+import { websocketHandlers } from "./edge/websocket.ts";
+import { createHub } from "./hub/hub.ts";
+import type { Log } from "./observe/log.ts";
+import type { Runtime } from "./runtime.ts";
+
+/** How long the close frames may take to leave before the sockets are cut. */
+const STOP_FLUSH_LIMIT_MS = 500;
+
+export interface App {
+  /** Where the hub listens, e.g. `http://127.0.0.1:8000`. */
+  readonly url: string;
+  /** Ends every connection with 1001 and frees the port. Resolves when that is done, under a deadline. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts the hub: wires its parts together and listens.
+ * @throws the system's error when it cannot listen, e.g. with the code EADDRINUSE
+ */
+export function start(config: Config, runtime: Runtime, log: Log): App {
+  const hub = createHub({
+    config,
+    runtime,
+    log,
+    publish: (topic, text) => server.publish(topic, text, false),
+  });
+  const checkSecret = createSecretCheck(
+    [config.WORKER_SECRET, config.WORKER_SECRET_PREVIOUS].filter((secret) => secret !== undefined),
+  );
+  const handshake = createHandshake({ runtime, log, checkSecret });
+
+  const listen = (hostname: string) =>
+    Bun.serve({
+      hostname,
+      port: config.PORT,
+      // True in a compiled binary unless told otherwise, and its error page shows source.
+      development: false,
+      routes: Object.fromEntries(config.WS_PATHS.map((path) => [path, handshake])),
+      fetch: (request) =>
+        problem({
+          status: 404,
+          code: "not_found",
+          title: "Not found",
+          detail: `${new URL(request.url).pathname} does not exist; WebSockets are at ${config.WS_PATHS.join(" and ")}`,
+        }),
+      error(error) {
+        log.error?.("FAIL", "http", "Unexpected error", { error: error.stack ?? error.message });
+        return problem({
+          status: 500,
+          code: "fault",
+          title: "Internal error",
+          detail: "a fault in the hub; its log has the details",
+        });
+      },
+      websocket: websocketHandlers(config, log, hub),
+    });
+  const server = listenOn(config.HOST, listen);
+
+  return {
+    url: urlOf(config.HOST, server.port ?? config.PORT),
+    async stop() {
+      hub.stop();
+      const deadlineMs = runtime.monotonicMs() + STOP_FLUSH_LIMIT_MS;
+      while (server.pendingWebSockets > 0 && runtime.monotonicMs() < deadlineMs) {
+        await new Promise<void>((resolve) => runtime.after(10, resolve));
+      }
+      // Without `true` it would wait for every open WebSocket (oven-sh/bun#34961).
+      await server.stop(true);
+    },
+  };
+}
+
+/** `::` takes IPv4 as well, but does not exist on a machine without IPv6. */
+function listenOn<Server>(host: string, listen: (hostname: string) => Server): Server {
+  try {
+    return listen(host);
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (host !== "::" || code === "EADDRINUSE" || code === "EACCES") throw error;
+    return listen("0.0.0.0");
+  }
+}
+
+function urlOf(host: string, port: number): string {
+  if (host === "::" || host === "0.0.0.0") return `http://localhost:${port}`;
+  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+}

@@ -1,0 +1,74 @@
+import type { Problem } from "./load.ts";
+import type { Settings } from "./schema.ts";
+
+/** What an unconfigured Vectra worker presents outside production. */
+export const DEVELOPMENT_SECRET = "dev-worker-secret-ephemeral";
+
+/** The shortest secret that production takes, the same as Vectra's own rule. */
+const SECRET_MIN_CHARS = 32;
+const WEAK_PARTS = [
+  "dev-worker-secret",
+  "dev-secret",
+  "change-me",
+  "changeme",
+  "change_me",
+  "test-key",
+  "example",
+];
+const SECRET_REPAIR = "set one of at least 32 random characters, e.g. from: openssl rand -hex 32";
+
+/** What no single setting can see: settings that contradict each other, and secrets too weak for production. */
+export function crossCheck(settings: Settings): Problem[] {
+  const problems: Problem[] = [];
+  for (const name of ["WORKER_TIMEOUT_MS", "HEARTBEAT_TIMEOUT_MS"] as const) {
+    if (settings[name] > settings.HEARTBEAT_INTERVAL_MS) continue;
+    problems.push({
+      key: name,
+      value: String(settings[name]),
+      why: `is not above HEARTBEAT_INTERVAL_MS (${settings.HEARTBEAT_INTERVAL_MS}), so healthy connections would be ended between two pings`,
+      repair: "raise it, or lower HEARTBEAT_INTERVAL_MS",
+    });
+  }
+  if (settings.SLOW_CONSUMER_BYTES < settings.MAX_MESSAGE_BYTES) {
+    problems.push({
+      key: "SLOW_CONSUMER_BYTES",
+      value: String(settings.SLOW_CONSUMER_BYTES),
+      why: `is below MAX_MESSAGE_BYTES (${settings.MAX_MESSAGE_BYTES}), so one large message would end healthy connections`,
+      repair: "raise it, or lower MAX_MESSAGE_BYTES",
+    });
+  }
+  if (settings.WORKER_SECRET_PREVIOUS !== undefined && settings.WORKER_SECRET === undefined) {
+    problems.push({
+      key: "WORKER_SECRET_PREVIOUS",
+      value: "[redacted]",
+      why: "is set without WORKER_SECRET",
+      repair: "set WORKER_SECRET to the new secret as well",
+    });
+  }
+  if (settings.ENV === "production") {
+    if (settings.WORKER_SECRET === undefined) {
+      problems.push({
+        key: "WORKER_SECRET",
+        value: undefined,
+        why: "is not set, and ENV=production does not start without one",
+        repair: SECRET_REPAIR,
+      });
+    }
+    problems.push(...weakSecret("WORKER_SECRET", settings.WORKER_SECRET));
+    problems.push(...weakSecret("WORKER_SECRET_PREVIOUS", settings.WORKER_SECRET_PREVIOUS));
+  }
+  return problems;
+}
+
+function weakSecret(key: string, secret: string | undefined): Problem[] {
+  if (secret === undefined) return [];
+  const weakness =
+    secret.length < SECRET_MIN_CHARS
+      ? `has ${secret.length} characters; ENV=production wants at least ${SECRET_MIN_CHARS}`
+      : WEAK_PARTS.some((part) => secret.toLowerCase().includes(part))
+        ? "contains a well-known default"
+        : new Set(secret).size < 8
+          ? "consists of fewer than 8 different characters"
+          : undefined;
+  return weakness === undefined ? [] : [{ key, value: "[redacted]", why: weakness, repair: SECRET_REPAIR }];
+}

@@ -1,0 +1,93 @@
+import { z } from "zod";
+import { LOG_LEVELS } from "../observe/log.ts";
+import {
+  absolutePaths,
+  integer,
+  oneOf,
+  path,
+  type SettingNotes,
+  secret,
+  settingNotes,
+  text,
+} from "./setting.ts";
+
+/**
+ * The single source of every setting: its environment name (the key), its flag (the same in kebab case), type, unit,
+ * default and help line. `--help`, `vectra-hub config` and the README's table are printed from it.
+ */
+export const configSchema = z.object({
+  ENV: oneOf(["development", "production"], "development", {
+    help: "production refuses weak secrets; the image sets it",
+  }),
+  HOST: text({
+    help: "address to listen on",
+    defaultNote: ":: (IPv4 and IPv6); loopback only while no secret is set",
+  }),
+  PORT: integer(0, 65_535, 8000, { help: "port to listen on; 0 takes a free one" }),
+  WS_PATHS: absolutePaths(["/ws", "/api/v1/ws"], { help: "paths of the WebSocket, separated by commas" }),
+
+  WORKER_SECRET: secret({ help: "what a worker must present; development has a default" }),
+  WORKER_SECRET_FILE: path({ help: "file that holds WORKER_SECRET, e.g. a mounted secret" }),
+  WORKER_SECRET_PREVIOUS: secret({ help: "also accepted, while workers move to a new secret" }),
+  WORKER_POLICY: oneOf(["replace", "shared"], "replace", {
+    help: "replace: a new worker ends the old one; shared: any number side by side",
+  }),
+  WORKER_TIMEOUT_MS: integer(100, 86_400_000, 40_000, {
+    unit: "ms",
+    help: "a worker from which nothing has come for so long is offline",
+  }),
+  WORKER_OFFLINE_GRACE_MS: integer(0, 86_400_000, 0, {
+    unit: "ms",
+    help: "how long a lost worker still counts as online",
+  }),
+
+  HEARTBEAT_INTERVAL_MS: integer(20, 3_600_000, 25_000, {
+    unit: "ms",
+    help: "how often each WebSocket is pinged",
+  }),
+  HEARTBEAT_TIMEOUT_MS: integer(100, 86_400_000, 60_000, {
+    unit: "ms",
+    help: "a WebSocket from which nothing has come for so long is ended",
+  }),
+
+  MAX_MESSAGE_BYTES: integer(1024, 67_108_864, 1_048_576, {
+    unit: "bytes",
+    help: "largest WebSocket message",
+  }),
+  SLOW_CONSUMER_BYTES: integer(65_536, 1_073_741_824, 4_194_304, {
+    unit: "bytes",
+    help: "a connection with more unsent bytes than this is closed with 1013",
+  }),
+
+  LOG_LEVEL: oneOf(LOG_LEVELS, "info", { help: "lowest level that is logged" }),
+  LOG_FORMAT: oneOf(["text", "json"], undefined, {
+    help: "form of the log lines on standard error",
+    defaultNote: "text on a terminal, else json",
+  }),
+});
+
+/** The checked configuration, under the names that the documentation uses. */
+export type Settings = z.output<typeof configSchema>;
+export type SettingName = keyof Settings;
+
+/** What the hub runs on: everything that has a default of its own is filled in. */
+export type Config = Settings & {
+  readonly HOST: string;
+  readonly WORKER_SECRET: string;
+  readonly LOG_FORMAT: "text" | "json";
+};
+
+export const SETTING_NAMES = Object.keys(configSchema.shape) as SettingName[];
+
+/** What the help says about a setting. */
+export function notesOf(name: SettingName): SettingNotes {
+  const notes = settingNotes.get(configSchema.shape[name]);
+  if (notes === undefined)
+    throw new Error(`the setting ${name} has no notes: build it with config/setting.ts`);
+  return notes;
+}
+
+/** `WORKER_TIMEOUT_MS` → `worker-timeout-ms`. Secrets have no flag: every user of the machine can read a command line. */
+export function flagOf(name: SettingName): string | undefined {
+  return notesOf(name).secret ? undefined : name.toLowerCase().replaceAll("_", "-");
+}

@@ -1,0 +1,100 @@
+import { z } from "zod";
+
+/** What is printed about a setting beside its name. */
+export interface SettingNotes {
+  readonly help: string;
+  readonly unit?: string;
+  readonly secret?: boolean;
+  /** The default as text, or what is done when the setting is missing. */
+  readonly defaultNote: string;
+  /** What a value may be, e.g. `0-65535`. */
+  readonly accepts: string;
+}
+
+/** The notes of each setting, by its schema. */
+export const settingNotes = z.registry<SettingNotes>();
+
+type Help = Pick<SettingNotes, "help" | "unit"> & { readonly defaultNote?: string };
+
+/** A whole number from `min` to `max`, written in decimal digits. */
+export function integer(min: number, max: number, fallback: number, notes: Help) {
+  const accepts = `${min}-${max}`;
+  const reason = `is no whole number from ${min} to ${max}`;
+  return z
+    .string()
+    .regex(/^\d{1,15}$/, reason)
+    .transform(Number)
+    .pipe(z.number().min(min, reason).max(max, reason))
+    .default(fallback)
+    .register(settingNotes, { defaultNote: String(fallback), accepts, ...notes });
+}
+
+/** One word of a list. Without a fallback the setting may be missing. */
+export function oneOf<const Word extends string>(
+  words: readonly Word[],
+  fallback: Word,
+  notes: Help,
+): OneOf<Word>;
+export function oneOf<const Word extends string>(
+  words: readonly Word[],
+  fallback: undefined,
+  notes: Help,
+): z.ZodOptional<z.ZodEnum<{ [key in Word]: key }>>;
+export function oneOf<const Word extends string>(
+  words: readonly Word[],
+  fallback: Word | undefined,
+  notes: Help,
+) {
+  const word = z.enum(words, `is none of ${words.join(", ")}`);
+  const meta: SettingNotes = { defaultNote: fallback ?? "", accepts: words.join(" | "), ...notes };
+  return fallback === undefined
+    ? word.optional().register(settingNotes, meta)
+    : word.default(fallback as never).register(settingNotes, meta);
+}
+type OneOf<Word extends string> = z.ZodDefault<z.ZodEnum<{ [key in Word]: key }>>;
+
+/** `true` or `false` (also `1` and `0`). */
+export function flag(fallback: boolean, notes: Help) {
+  return z
+    .enum(["true", "false", "1", "0"], "is neither true nor false")
+    .transform((word) => word === "true" || word === "1")
+    .default(fallback)
+    .register(settingNotes, { defaultNote: String(fallback), accepts: "true | false", ...notes });
+}
+
+/** Any text; may be missing. */
+export function text(notes: Help) {
+  return z
+    .string()
+    .optional()
+    .register(settingNotes, { defaultNote: "", accepts: "text", ...notes });
+}
+
+/** The path of a file; may be missing. */
+export function path(notes: Help) {
+  return z
+    .string()
+    .optional()
+    .register(settingNotes, { defaultNote: "", accepts: "path", ...notes });
+}
+
+/** A secret: printed nowhere. White space around it could never arrive in an HTTP header, so it is a mistake. */
+export function secret(notes: Help) {
+  return z
+    .string()
+    .refine((value) => value === value.trim(), "has white space around it, which no HTTP header can carry")
+    .refine((value) => !/\p{Cc}/u.test(value), "holds a control character, which no HTTP header can carry")
+    .optional()
+    .register(settingNotes, { secret: true, defaultNote: "", accepts: "text", ...notes });
+}
+
+/** A list of absolute paths, separated by commas. */
+export function absolutePaths(fallback: readonly string[], notes: Help) {
+  const onePath = z.string().regex(/^\/[A-Za-z0-9._~/-]*$/, "is no list of paths like /ws,/api/v1/ws");
+  return z
+    .string()
+    .transform((list) => list.split(",").map((item) => item.trim()))
+    .pipe(z.array(onePath).min(1).max(16, "holds more than 16 paths"))
+    .default([...fallback])
+    .register(settingNotes, { defaultNote: fallback.join(","), accepts: "paths", ...notes });
+}

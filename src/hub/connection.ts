@@ -1,0 +1,37 @@
+import type { Close } from "../protocol/close.ts";
+
+export type ClientType = "client" | "worker";
+
+/** The state of one WebSocket. It lives on the socket (`ws.data`), so that no table has to be kept beside it. */
+export interface Connection {
+  /** 8 lower-case hex digits, for logs. */
+  readonly connId: string;
+  readonly clientType: ClientType;
+  /** The peer's address, IPv4 in dotted form. */
+  readonly address: string;
+  /** Set where the handshake was at fault: the socket gets this close frame and nothing else. */
+  readonly refusal: Close | undefined;
+  /** When something last came from the peer, and when it was last pinged; on the monotonic clock. */
+  lastSeenMs: number;
+  lastPingMs: number;
+  /** Nothing more is taken from this socket: it was replaced, timed out, or is being closed. */
+  retired: boolean;
+}
+
+/** What the hub needs of a WebSocket. Bun's ServerWebSocket is one; its types stay in edge/. */
+export interface Socket {
+  readonly data: Connection;
+  /** @returns bytes written, -1 when the peer is backed up, 0 when dropped */
+  send(text: string): number;
+  close(code?: number, reason?: string): void;
+  terminate(): void;
+  ping(): number;
+  subscribe(topic: string): void;
+  getBufferedAmount(): number;
+}
+
+/** Closes with a code and takes nothing more from the socket. */
+export function retire(socket: Socket, { code, reason }: Close): void {
+  socket.data.retired = true;
+  socket.close(code, reason);
+}

@@ -1,0 +1,48 @@
+import type { Config } from "../config/schema.ts";
+import { CLOSE } from "../protocol/close.ts";
+import type { Cancel, Runtime } from "../runtime.ts";
+import { retire, type Socket } from "./connection.ts";
+
+/** How long a backed-up peer may go unchecked while little is being published. */
+const CHECK_DELAY_MS = 100;
+
+export interface SlowConsumers {
+  /**
+   * To be called with what `send` or `publish` returned. Bun's publish says that somebody is backed up (-1) or has
+   * lost a message (0), but not who: the sockets are then searched, at most once for each share of the limit.
+   */
+  sent(result: number, byteCount: number): void;
+  stop(): void;
+}
+
+/** Finds the sockets with more unsent bytes than SLOW_CONSUMER_BYTES and closes them with 1013. */
+export function createSlowConsumers(
+  config: Pick<Config, "SLOW_CONSUMER_BYTES">,
+  runtime: Runtime,
+  sockets: ReadonlySet<Socket>,
+  onSlow: (socket: Socket, bufferedBytes: number) => void,
+): SlowConsumers {
+  let bytesSinceCheck = 0;
+  let cancelCheck: Cancel | undefined;
+
+  const check = (): void => {
+    cancelCheck?.();
+    cancelCheck = undefined;
+    bytesSinceCheck = 0;
+    for (const socket of sockets) {
+      const bufferedBytes = socket.getBufferedAmount();
+      if (bufferedBytes <= config.SLOW_CONSUMER_BYTES || socket.data.retired) continue;
+      onSlow(socket, bufferedBytes);
+      retire(socket, CLOSE.tooSlow);
+    }
+  };
+  return {
+    sent(result, byteCount) {
+      bytesSinceCheck += byteCount;
+      if (result > 0) return;
+      if (bytesSinceCheck > config.SLOW_CONSUMER_BYTES / 4) check();
+      else cancelCheck ??= runtime.after(CHECK_DELAY_MS, check);
+    },
+    stop: () => cancelCheck?.(),
+  };
+}

@@ -1,0 +1,68 @@
+import type { Config } from "../config/schema.ts";
+import { CLOSE } from "../protocol/close.ts";
+import { NO_METADATA, OFFLINE, type WorkerStatus } from "../protocol/status.ts";
+import type { Cancel, Runtime } from "../runtime.ts";
+import { retire, type Socket } from "./connection.ts";
+
+/** Who works at the moment, and what everybody is told of it (PROTOCOL.md, section 1). */
+export interface Workers {
+  status(): WorkerStatus;
+  /** Takes a worker in. Under WORKER_POLICY=replace the one before it is closed with 4001. */
+  register(socket: Socket): void;
+  /** The worker names itself. `metadata` is the text of a JSON object. */
+  describe(socket: Socket, metadata: string): void;
+  /** The worker's socket has ended, or is about to be. Harmless when it is no longer registered. */
+  leave(socket: Socket): void;
+  /** Forgets the grace that runs, if any. */
+  stop(): void;
+}
+
+/**
+ * @param announce called with every new status, once for each change; `registered` is the socket that brought it about
+ */
+export function createWorkers(
+  config: Pick<Config, "WORKER_POLICY" | "WORKER_OFFLINE_GRACE_MS">,
+  runtime: Runtime,
+  announce: (status: WorkerStatus, registered?: Socket) => void,
+): Workers {
+  /** Oldest first. A Map keeps that order, and replacing a value keeps its place. */
+  const metadataOf = new Map<Socket, string>();
+  let status: WorkerStatus = OFFLINE;
+  let cancelGrace: Cancel | undefined;
+
+  const change = (next: WorkerStatus, registered?: Socket): void => {
+    status = next;
+    announce(next, registered);
+  };
+  const newest = (): [Socket, string] | undefined => [...metadataOf].at(-1);
+
+  return {
+    status: () => status,
+    register(socket) {
+      cancelGrace?.();
+      if (config.WORKER_POLICY === "replace") {
+        for (const old of metadataOf.keys()) retire(old, CLOSE.replaced);
+        metadataOf.clear();
+      }
+      metadataOf.set(socket, NO_METADATA);
+      change({ status: "online", metadata: NO_METADATA }, socket);
+    },
+    describe(socket, metadata) {
+      if (!metadataOf.has(socket)) return;
+      metadataOf.set(socket, metadata);
+      change({ status: "online", metadata: newest()?.[1] ?? metadata });
+    },
+    leave(socket) {
+      const wasNewest = newest()?.[0] === socket;
+      if (!metadataOf.delete(socket)) return;
+      const successor = newest();
+      if (successor !== undefined) {
+        if (wasNewest) change({ status: "online", metadata: successor[1] });
+        return;
+      }
+      if (config.WORKER_OFFLINE_GRACE_MS === 0) change(OFFLINE);
+      else cancelGrace = runtime.after(config.WORKER_OFFLINE_GRACE_MS, () => change(OFFLINE));
+    },
+    stop: () => cancelGrace?.(),
+  };
+}
