@@ -1,7 +1,9 @@
 import { createSecretCheck } from "./auth/secret.ts";
+import { createLocalBackplane } from "./backplane/local.ts";
 import type { Config } from "./config/schema.ts";
-import { createHandshake } from "./edge/handshake.ts";
+import { createHealth } from "./edge/health.ts";
 import { problem } from "./edge/problem.ts";
+import { createRoutes, unknownPath } from "./edge/routes.ts";
 import { websocketHandlers } from "./edge/websocket.ts";
 import { createHub } from "./hub/hub.ts";
 import type { Log } from "./observe/log.ts";
@@ -19,19 +21,25 @@ export interface App {
 
 /**
  * Starts the hub: wires its parts together and listens.
- * @throws the system's error when it cannot listen, e.g. with the code EADDRINUSE
+ * @throws {JournalError} when the history file cannot be used, and the system's error when it cannot listen (EADDRINUSE …)
  */
 export function start(config: Config, runtime: Runtime, log: Log): App {
+  const backplane = createLocalBackplane(config, runtime);
   const hub = createHub({
     config,
     runtime,
     log,
-    publish: (topic, text) => server.publish(topic, text, false),
+    backplane,
+    pubSub: {
+      publish: (topic, text) => server.publish(topic, text, false),
+      subscriberCount: (topic) => server.subscriberCount(topic),
+    },
   });
-  const checkSecret = createSecretCheck(
-    [config.WORKER_SECRET, config.WORKER_SECRET_PREVIOUS].filter((secret) => secret !== undefined),
+  const health = createHealth(backplane, () => undefined);
+  const secrets = [config.WORKER_SECRET, config.WORKER_SECRET_PREVIOUS].filter(
+    (secret) => secret !== undefined,
   );
-  const handshake = createHandshake({ runtime, log, checkSecret });
+  const checkSecret = createSecretCheck(secrets);
 
   const listen = (hostname: string) =>
     Bun.serve({
@@ -39,14 +47,10 @@ export function start(config: Config, runtime: Runtime, log: Log): App {
       port: config.PORT,
       // True in a compiled binary unless told otherwise, and its error page shows source.
       development: false,
-      routes: Object.fromEntries(config.WS_PATHS.map((path) => [path, handshake])),
-      fetch: (request) =>
-        problem({
-          status: 404,
-          code: "not_found",
-          title: "Not found",
-          detail: `${new URL(request.url).pathname} does not exist; WebSockets are at ${config.WS_PATHS.join(" and ")}`,
-        }),
+      // The routes have limits of their own, which answer with a problem; this is for what reads no body at all.
+      maxRequestBodySize: config.MAX_BATCH_BYTES + 1_048_576,
+      routes: createRoutes({ config, runtime, log, hub, health, checkSecret }),
+      fetch: (request) => unknownPath(config, request),
       error(error) {
         log.error?.("FAIL", "http", "Unexpected error", { error: error.stack ?? error.message });
         return problem({
@@ -58,11 +62,18 @@ export function start(config: Config, runtime: Runtime, log: Log): App {
       },
       websocket: websocketHandlers(config, log, hub),
     });
-  const server = listenOn(config.HOST, listen);
+  let server: ReturnType<typeof listen>;
+  try {
+    server = listenOn(config.HOST, listen);
+  } catch (error) {
+    backplane.close();
+    throw error;
+  }
 
   return {
     url: urlOf(config.HOST, server.port ?? config.PORT),
     async stop() {
+      health.stopping();
       hub.stop();
       const deadlineMs = runtime.monotonicMs() + STOP_FLUSH_LIMIT_MS;
       while (server.pendingWebSockets > 0 && runtime.monotonicMs() < deadlineMs) {
@@ -70,6 +81,7 @@ export function start(config: Config, runtime: Runtime, log: Log): App {
       }
       // Without `true` it would wait for every open WebSocket (oven-sh/bun#34961).
       await server.stop(true);
+      backplane.close();
     },
   };
 }

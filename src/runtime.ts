@@ -11,6 +11,8 @@ export interface Runtime {
   every(intervalMs: number, run: () => void): Cancel;
   /** Calls `run` once after `delayMs`, unless the returned function is called first. */
   after(delayMs: number, run: () => void): Cancel;
+  /** Calls `run` after the input that has already arrived has been handled. */
+  soon(run: () => void): void;
   /** `byteCount` random bytes, as lower-case hex. */
   randomHex(byteCount: number): string;
   /** A number in [0, 1): for jitter only. */
@@ -39,6 +41,7 @@ export function systemRuntime(): Runtime {
       const timer = setTimeout(run, delayMs);
       return () => clearTimeout(timer);
     },
+    soon: (run) => void setImmediate(run),
     randomHex: (byteCount) => crypto.getRandomValues(Buffer.alloc(byteCount)).toString("hex"),
     random: Math.random,
     ...standardErrorSink(),

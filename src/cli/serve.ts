@@ -1,4 +1,5 @@
 import { start } from "../app.ts";
+import { JournalError } from "../backplane/journal.ts";
 import type { Config } from "../config/schema.ts";
 import { createLog } from "../observe/log.ts";
 import type { Runtime } from "../runtime.ts";
@@ -27,7 +28,9 @@ export async function serve(
   try {
     app = start(config, runtime, log);
   } catch (error) {
-    runtime.writeLog(`vectra-hub: ${listenFailure(config, error)}`);
+    runtime.writeLog(
+      `vectra-hub: ${error instanceof JournalError ? error.message : listenFailure(config, error)}`,
+    );
     return 1;
   }
   log.info?.("START", "serve", "Listening", {

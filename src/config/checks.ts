@@ -29,11 +29,16 @@ export function crossCheck(settings: Settings): Problem[] {
       repair: "raise it, or lower HEARTBEAT_INTERVAL_MS",
     });
   }
-  if (settings.SLOW_CONSUMER_BYTES < settings.MAX_MESSAGE_BYTES) {
+  for (const [name, harm] of [
+    ["SLOW_CONSUMER_BYTES", "so one large message would end healthy connections"],
+    ["HISTORY_BYTES", "so one large message would empty the history"],
+    ["MAX_BATCH_BYTES", "so a batch could not carry every message"],
+  ] as const) {
+    if (settings[name] >= settings.MAX_MESSAGE_BYTES) continue;
     problems.push({
-      key: "SLOW_CONSUMER_BYTES",
-      value: String(settings.SLOW_CONSUMER_BYTES),
-      why: `is below MAX_MESSAGE_BYTES (${settings.MAX_MESSAGE_BYTES}), so one large message would end healthy connections`,
+      key: name,
+      value: String(settings[name]),
+      why: `is below MAX_MESSAGE_BYTES (${settings.MAX_MESSAGE_BYTES}), ${harm}`,
       repair: "raise it, or lower MAX_MESSAGE_BYTES",
     });
   }

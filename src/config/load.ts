@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { formatConflation } from "../protocol/conflation.ts";
 import { crossCheck, DEVELOPMENT_SECRET } from "./checks.ts";
 import { type Config, configSchema, flagOf, notesOf, SETTING_NAMES, type SettingName } from "./schema.ts";
 
@@ -82,6 +83,8 @@ export function loadConfig(sources: Sources): Loaded {
 export function shown(name: SettingName, value: unknown): string | undefined {
   if (value === undefined) return undefined;
   if (notesOf(name).secret) return "[redacted]";
+  if (name === "CONFLATE")
+    return typeof value === "string" ? value : formatConflation(value as Config["CONFLATE"]);
   return Array.isArray(value) ? value.join(",") : String(value);
 }
 

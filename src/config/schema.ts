@@ -2,6 +2,7 @@ import { z } from "zod";
 import { LOG_LEVELS } from "../observe/log.ts";
 import {
   absolutePaths,
+  conflation,
   integer,
   oneOf,
   path,
@@ -9,6 +10,7 @@ import {
   secret,
   settingNotes,
   text,
+  websocketUrl,
 } from "./setting.ts";
 
 /**
@@ -58,6 +60,34 @@ export const configSchema = z.object({
     unit: "bytes",
     help: "a connection with more unsent bytes than this is closed with 1013",
   }),
+
+  HISTORY_MESSAGES: integer(10, 10_000_000, 10_000, {
+    help: "how many messages are held for those who resume",
+  }),
+  HISTORY_BYTES: integer(65_536, 17_179_869_184, 67_108_864, {
+    unit: "bytes",
+    help: "how much of them is held",
+  }),
+  HISTORY_TTL_MS: integer(100, 604_800_000, 3_600_000, { unit: "ms", help: "how long they are held" }),
+  HISTORY_FILE: path({
+    help: "SQLite file that holds history, keys and commands over restarts; memory without it",
+  }),
+  MAX_BATCH_BYTES: integer(1024, 268_435_456, 16_777_216, {
+    unit: "bytes",
+    help: "largest NDJSON body of a publish",
+  }),
+
+  COMMAND_QUEUE: integer(1, 100_000, 1000, {
+    help: "how many commands may wait for the worker or its acknowledgement",
+  }),
+  COMMAND_TTL_MS: integer(100, 604_800_000, 300_000, {
+    unit: "ms",
+    help: "how long a command waits before it expires",
+  }),
+  CONFLATE: conflation({
+    help: "type:key:ms, separated by commas: publish at most one message per key and window",
+  }),
+  BRIDGE_URL: websocketUrl({ help: "WebSocket of an unmodified Vectra API to work beside" }),
 
   LOG_LEVEL: oneOf(LOG_LEVELS, "info", { help: "lowest level that is logged" }),
   LOG_FORMAT: oneOf(["text", "json"], undefined, {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { type ConflationRule, parseConflation } from "../protocol/conflation.ts";
 
 /** What is printed about a setting beside its name. */
 export interface SettingNotes {
@@ -97,4 +98,26 @@ export function absolutePaths(fallback: readonly string[], notes: Help) {
     .pipe(z.array(onePath).min(1).max(16, "holds more than 16 paths"))
     .default([...fallback])
     .register(settingNotes, { defaultNote: fallback.join(","), accepts: "paths", ...notes });
+}
+
+/** Rules of conflation, `type:key:ms,…`. */
+export function conflation(notes: Help) {
+  return z
+    .string()
+    .transform((list, context): readonly ConflationRule[] => {
+      const parsed = parseConflation(list);
+      if (parsed.ok) return parsed.rules;
+      context.addIssue({ code: "custom", message: parsed.why });
+      return z.NEVER;
+    })
+    .default([])
+    .register(settingNotes, { defaultNote: "", accepts: "rules like DOC_PROGRESS:doc_id:100", ...notes });
+}
+
+/** The address of a WebSocket; may be missing. */
+export function websocketUrl(notes: Help) {
+  return z
+    .url({ protocol: /^wss?$/, error: "is no ws:// or wss:// address" })
+    .optional()
+    .register(settingNotes, { defaultNote: "", accepts: "ws:// or wss:// address", ...notes });
 }

@@ -2,15 +2,17 @@ import type { SecretCheck } from "../auth/secret.ts";
 import type { ClientType, Connection } from "../hub/connection.ts";
 import type { Log } from "../observe/log.ts";
 import { CLOSE, type Close } from "../protocol/close.ts";
+import { STREAM_SUBPROTOCOL } from "../protocol/envelope.ts";
+import { readFilter } from "../protocol/filter.ts";
 import type { Runtime } from "../runtime.ts";
 import { normalAddress } from "./address.ts";
-import { problem } from "./problem.ts";
+import { badRequest, methodNotAllowed, problem } from "./problem.ts";
 
 const SCOPE = "websocket_endpoint";
 
 /** The part of Bun's server that a handshake needs. */
 export interface Upgrader {
-  upgrade(request: Request, options: { data: Connection }): boolean;
+  upgrade(request: Request, options: { data: Connection; headers: Record<string, string> }): boolean;
   requestIP(request: Request): { address: string } | null;
 }
 
@@ -35,6 +37,9 @@ export function createHandshake({ runtime, log, checkSecret }: HandshakeOptions)
     // FastAPI, the original's framework, takes the last of several values; so does this.
     const requestedType = query.getAll("client_type").at(-1) ?? "client";
     const token = query.getAll("token").at(-1) ?? null;
+    const filter = readFilter(query.get("types"));
+    if (!filter.ok) return problem(badRequest("bad_types", filter.why));
+    const isStream = offersStream(request);
     const connId = runtime.randomHex(4);
     const address = normalAddress(server.requestIP(request)?.address);
     log.debug?.("CONNECT", SCOPE, "Incoming connection", { conn_id: connId, type: requestedType, address });
@@ -62,13 +67,21 @@ export function createHandshake({ runtime, log, checkSecret }: HandshakeOptions)
     const data: Connection = {
       connId,
       clientType: requestedType === "worker" ? "worker" : "client",
+      framing: isStream ? "stream" : "raw",
       address,
       refusal,
+      types: filter.types,
+      since: query.get("since") ?? undefined,
+      connectedAtMs: runtime.nowMs(),
       lastSeenMs: nowMs,
       lastPingMs: nowMs,
       retired: false,
+      replay: undefined,
+      lastCommandId: "",
     };
-    if (server.upgrade(request, { data })) return undefined;
+    // Without a header of its own Bun would echo the first subprotocol offered, whatever it is; an empty one sends none.
+    const headers = { "sec-websocket-protocol": isStream ? STREAM_SUBPROTOCOL : "" };
+    if (server.upgrade(request, { data, headers })) return undefined;
     return problem({
       status: 400,
       code: "bad_handshake",
@@ -79,19 +92,18 @@ export function createHandshake({ runtime, log, checkSecret }: HandshakeOptions)
   };
 }
 
+function offersStream(request: Request): boolean {
+  const offered = request.headers.get("sec-websocket-protocol") ?? "";
+  return offered.split(",").some((name) => name.trim() === STREAM_SUBPROTOCOL);
+}
+
 function isClientType(value: string): value is ClientType {
   return value === "client" || value === "worker";
 }
 
 function refusePlainRequest(request: Request): Response | undefined {
   if (request.method !== "GET") {
-    return problem({
-      status: 405,
-      code: "method_not_allowed",
-      title: "Method not allowed",
-      detail: `a WebSocket is opened with GET, not ${request.method}`,
-      headers: { allow: "GET" },
-    });
+    return problem(methodNotAllowed(request.method, ["GET"]));
   }
   const upgrade = request.headers.get("upgrade") ?? "";
   if (

@@ -15,3 +15,73 @@ export function problem({ status, code, title, detail, headers }: ProblemDetails
     headers: { ...headers, "content-type": "application/problem+json", "cache-control": "no-store" },
   });
 }
+
+export function json(status: number, body: unknown): Response {
+  return Response.json(body, { status, headers: { "cache-control": "no-store" } });
+}
+
+export function methodNotAllowed(method: string, allowed: readonly string[]): ProblemDetails {
+  return {
+    status: 405,
+    code: "method_not_allowed",
+    title: "Method not allowed",
+    detail: `${method} is not served here: use ${allowed.join(" or ")}`,
+    headers: { allow: allowed.join(", ") },
+  };
+}
+
+export function badRequest(code: string, detail: string): ProblemDetails {
+  return { status: 400, code, title: "Bad request", detail };
+}
+
+export function tooLarge(limitBytes: number, what = "the body"): ProblemDetails {
+  return {
+    status: 413,
+    code: "too_large",
+    title: "Content too large",
+    detail: `${what} is larger than ${limitBytes} bytes`,
+  };
+}
+
+export function wrongType(accepted: readonly string[]): ProblemDetails {
+  return {
+    status: 415,
+    code: "wrong_type",
+    title: "Unsupported media type",
+    detail: `the Content-Type must be ${accepted.join(" or ")}`,
+    headers: { accept: accepted.join(", ") },
+  };
+}
+
+export function unauthorized(verdict: "missing" | "wrong"): ProblemDetails {
+  return {
+    status: 401,
+    code: "unauthorized",
+    title: "Unauthorized",
+    detail: `the worker secret is ${verdict}: send it as x-worker-secret, or as Authorization: Bearer`,
+    headers: { "www-authenticate": 'Bearer realm="vectra-hub"' },
+  };
+}
+
+/** What was asked cannot be done now, and nothing of it was kept. */
+export function unavailable(code: string, detail: string, retryAfterS = 1): ProblemDetails {
+  return {
+    status: 503,
+    code,
+    title: "Service unavailable",
+    detail,
+    headers: { "retry-after": String(retryAfterS) },
+  };
+}
+
+export function conflict(code: string, detail: string): ProblemDetails {
+  return { status: 409, code, title: "Conflict", detail };
+}
+
+export function keyMismatch(detail: string): ProblemDetails {
+  return { status: 422, code: "key_mismatch", title: "Idempotency key used before", detail };
+}
+
+export function notFound(detail: string): ProblemDetails {
+  return { status: 404, code: "not_found", title: "Not found", detail };
+}

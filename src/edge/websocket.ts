@@ -1,12 +1,12 @@
 import type { ServerWebSocket, WebSocketHandler } from "bun";
 import type { Config } from "../config/schema.ts";
 import type { Connection } from "../hub/connection.ts";
-import type { Hub } from "../hub/hub.ts";
+import type { SocketEvents } from "../hub/hub.ts";
 import type { Log } from "../observe/log.ts";
 import { CLOSE } from "../protocol/close.ts";
 
 /** Bun's WebSocket callbacks, handed to the hub. The runtime's own types stay in this folder. */
-export function websocketHandlers(config: Config, log: Log, hub: Hub): WebSocketHandler<Connection> {
+export function websocketHandlers(config: Config, log: Log, hub: SocketEvents): WebSocketHandler<Connection> {
   const guarded = (socket: ServerWebSocket<Connection>, run: () => void): void => {
     try {
       run();
@@ -33,7 +33,8 @@ export function websocketHandlers(config: Config, log: Log, hub: Hub): WebSocket
     message: (socket, message) =>
       guarded(socket, () => (typeof message === "string" ? hub.text(socket, message) : hub.binary(socket))),
     ping: (socket) => hub.seen(socket),
-    pong: (socket) => hub.seen(socket),
+    pong: (socket, payload) => guarded(socket, () => hub.pong(socket, payload.toString("latin1"))),
+    drain: (socket) => guarded(socket, () => hub.drained(socket)),
     close: (socket, code) => hub.closed(socket, code),
   };
 }

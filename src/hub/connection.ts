@@ -1,4 +1,7 @@
 import type { Close } from "../protocol/close.ts";
+import type { TypeFilter } from "../protocol/filter.ts";
+import type { Framing } from "../protocol/topics.ts";
+import type { Replay } from "./replay.ts";
 
 export type ClientType = "client" | "worker";
 
@@ -7,15 +10,25 @@ export interface Connection {
   /** 8 lower-case hex digits, for logs. */
   readonly connId: string;
   readonly clientType: ClientType;
+  readonly framing: Framing;
   /** The peer's address, IPv4 in dotted form. */
   readonly address: string;
   /** Set where the handshake was at fault: the socket gets this close frame and nothing else. */
   readonly refusal: Close | undefined;
+  /** What a client asked for with `types` and `since`. */
+  readonly types: TypeFilter;
+  readonly since: string | undefined;
+  /** Wall clock. */
+  readonly connectedAtMs: number;
   /** When something last came from the peer, and when it was last pinged; on the monotonic clock. */
   lastSeenMs: number;
   lastPingMs: number;
   /** Nothing more is taken from this socket: it was replaced, timed out, or is being closed. */
   retired: boolean;
+  /** Set while the client catches up. */
+  replay: Replay | undefined;
+  /** The newest command sent to a raw-framed worker. Every ping to it carries this, so that any pong acknowledges it. */
+  lastCommandId: string;
 }
 
 /** What the hub needs of a WebSocket. Bun's ServerWebSocket is one; its types stay in edge/. */
@@ -25,7 +38,7 @@ export interface Socket {
   send(text: string): number;
   close(code?: number, reason?: string): void;
   terminate(): void;
-  ping(): number;
+  ping(data?: string): number;
   subscribe(topic: string): void;
   getBufferedAmount(): number;
 }

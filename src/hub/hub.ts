@@ -1,28 +1,48 @@
+import type { Backplane } from "../backplane/backplane.ts";
 import type { Config } from "../config/schema.ts";
 import type { Log } from "../observe/log.ts";
 import { CLOSE } from "../protocol/close.ts";
-import { memberText } from "../protocol/member.ts";
-import { parseMessage, REGISTER_WORKER, WORKER_STATUS } from "../protocol/message.ts";
-import { readMetadata, statusMessage } from "../protocol/status.ts";
-import { RAW_CLIENTS } from "../protocol/topics.ts";
+import { goodbyeJson, workerJsonFrame } from "../protocol/envelope.ts";
+import { statusMessage, type WorkerStatus } from "../protocol/status.ts";
 import type { Runtime } from "../runtime.ts";
+import { createClients } from "./clients.ts";
+import { type Commands, createCommands } from "./commands.ts";
 import { retire, type Socket } from "./connection.ts";
+import { createFanout, type PubSub } from "./fanout.ts";
+import { createFeeds } from "./feeds.ts";
 import { startLiveness } from "./liveness.ts";
+import { createPublisher, type Publisher } from "./publisher.ts";
+import { createReplays } from "./replay.ts";
 import { createSlowConsumers } from "./slow.ts";
-import { createWorkers } from "./workers.ts";
+import { createSseClients, type SseClients } from "./sse-client.ts";
+import { createWorkerFrames } from "./worker-frames.ts";
+import { createWorkers, type Workers } from "./workers.ts";
 
 /** The name under which the Python original logs, kept so that existing log searches go on working. */
 const SCOPE = "websocket_endpoint";
 
+/** Those who are sent away come back within this, each at a time of its own. */
+const RECONNECT_MIN_MS = 500;
+const RECONNECT_SPREAD_MS = 4_500;
+
 /** What happens on the sockets, told to the hub by the edge. Every function is synchronous: see DESIGN.md on Bun. */
-export interface Hub {
+export interface SocketEvents {
   open(socket: Socket): void;
   text(socket: Socket, text: string): void;
   binary(socket: Socket): void;
-  /** A ping or pong came. */
+  /** A ping came. */
   seen(socket: Socket): void;
+  pong(socket: Socket, payload: string): void;
+  drained(socket: Socket): void;
   closed(socket: Socket, code: number): void;
-  /** Closes every socket with 1001: clients first, so that nobody is told of a worker that went only because the hub did. */
+}
+
+export interface Hub extends SocketEvents {
+  readonly publisher: Publisher;
+  readonly commands: Commands;
+  readonly workers: Workers;
+  readonly sse: SseClients;
+  /** Ends every connection, workers last, so that nobody is told of a worker that went only because the hub did. */
   stop(): void;
 }
 
@@ -30,26 +50,67 @@ export interface HubOptions {
   readonly config: Config;
   readonly runtime: Runtime;
   readonly log: Log;
-  /** Publishes to a native topic. @returns bytes, -1 when a subscriber is backed up, 0 when one lost the message or none is there */
-  readonly publish: (topic: string, text: string) => number;
+  readonly backplane: Backplane;
+  readonly pubSub: PubSub;
 }
 
-/** Wires the worker registry, the liveness sweep and the broadcast group together. */
-export function createHub({ config, runtime, log, publish }: HubOptions): Hub {
+/** Wires the parts of the hub together. */
+export function createHub({ config, runtime, log, backplane, pubSub }: HubOptions): Hub {
   const sockets = new Set<Socket>();
   const slow = createSlowConsumers(config, runtime, sockets, (socket, bufferedBytes) => {
     log.warning?.("FAIL", SCOPE, "Too slow for the stream", { conn_id: socket.data.connId, bufferedBytes });
   });
-
   const send = (socket: Socket, text: string): void => slow.sent(socket.send(text), text.length);
-  const broadcast = (text: string): void => slow.sent(publish(RAW_CLIENTS, text), text.length);
 
+  const feeds = createFeeds(runtime);
+  const fanout = createFanout({
+    pubSub,
+    feeds,
+    runtime,
+    startOffset: backplane.head(),
+    positionEvery: Math.max(1, Math.floor(config.HISTORY_MESSAGES / 10)),
+    cursorAt: backplane.cursorAt,
+    sent: slow.sent,
+  });
+  const publisher = createPublisher({ config, backplane, fanout, runtime, log });
+  const replays = createReplays(backplane, runtime, fanout.liveOffset);
+
+  const sendStatus = (socket: Socket, status: WorkerStatus): void => {
+    send(socket, socket.data.framing === "raw" ? statusMessage(status) : workerJsonFrame(status));
+  };
   const workers = createWorkers(config, runtime, (status, registered) => {
     log.info?.("STATUS", SCOPE, `Worker ${status.status}`, { metadata: status.metadata });
-    const message = statusMessage(status);
-    broadcast(message);
-    if (registered !== undefined) send(registered, message);
+    publisher.announce(statusMessage(status));
+    if (registered !== undefined) sendStatus(registered, status);
   });
+  const commands = createCommands({
+    config,
+    backplane,
+    runtime,
+    isOnline: () => workers.status().status === "online",
+  });
+  const onWorkerFrame = createWorkerFrames({ log, workers, publisher, commands, send });
+  const greet = createClients({ config, backplane, fanout, replays, status: workers.status, send });
+  const sse = createSseClients({
+    config,
+    runtime,
+    backplane,
+    fanout,
+    feeds,
+    replays,
+    status: workers.status,
+    onSlow: (connId, bufferedBytes) => {
+      log.warning?.("FAIL", "events", "Too slow for the stream", { conn_id: connId, bufferedBytes });
+    },
+  });
+
+  const leave = (socket: Socket): void => {
+    sockets.delete(socket);
+    if (socket.data.replay !== undefined) replays.stop(socket.data.replay);
+    if (socket.data.clientType !== "worker") return;
+    workers.leave(socket);
+    commands.workerGone(socket);
+  };
 
   const stopLiveness = startLiveness(config, runtime, sockets, (socket, silentMs) => {
     const { connId, clientType } = socket.data;
@@ -58,60 +119,53 @@ export function createHub({ config, runtime, log, publish }: HubOptions): Hub {
     socket.terminate();
     leave(socket);
   });
-
-  const leave = (socket: Socket): void => {
-    sockets.delete(socket);
-    if (socket.data.clientType === "worker") workers.leave(socket);
-  };
-
-  const fromWorker = (socket: Socket, text: string): void => {
-    const parsed = parseMessage(text);
-    const about = { conn_id: socket.data.connId };
-    if (parsed.code === "invalid_json") {
-      log.warning?.("CONTEXT", SCOPE, "Invalid JSON from worker", about);
-    } else if (parsed.code === "not_object") {
-      log.warning?.("CONTEXT", SCOPE, "Worker sent non-object JSON", { ...about, found: parsed.found });
-    } else if (parsed.type === REGISTER_WORKER) {
-      const metadata = readMetadata(memberText(text, "metadata"));
-      if (!metadata.ok)
-        log.warning?.("CONTEXT", SCOPE, "Worker metadata ignored", { ...about, why: metadata.why });
-      workers.describe(socket, metadata.json);
-    } else if (parsed.type === WORKER_STATUS) {
-      log.warning?.("CONTEXT", SCOPE, "Worker sent a reserved type, which only the hub sends", about);
-    } else {
-      broadcast(text);
-    }
-  };
+  const stopHeartbeat = runtime.every(config.HEARTBEAT_INTERVAL_MS, () => {
+    fanout.tellPosition();
+    sse.heartbeat();
+  });
 
   return {
+    publisher,
+    commands,
+    workers,
+    sse,
     open(socket) {
-      const { connId, clientType, refusal } = socket.data;
+      const { connId, clientType, framing, refusal } = socket.data;
       if (refusal !== undefined) {
         retire(socket, refusal);
         return;
       }
       sockets.add(socket);
-      if (clientType === "worker") {
-        log.info?.("START", SCOPE, "Secure Worker Connected", { conn_id: connId });
-        workers.register(socket);
-      } else {
+      if (clientType === "client") {
         log.debug?.("START", SCOPE, "Client Connected", { conn_id: connId });
-        send(socket, statusMessage(workers.status()));
-        socket.subscribe(RAW_CLIENTS);
+        greet(socket);
+        return;
       }
+      log.info?.("START", SCOPE, "Secure Worker Connected", { conn_id: connId });
+      workers.register(socket);
+      // A stream-framed worker takes commands once it has said `register`.
+      if (framing === "raw") commands.workerReady(socket);
     },
     text(socket, text) {
       if (socket.data.retired) return;
       socket.data.lastSeenMs = runtime.monotonicMs();
       if (text === "ping") send(socket, "pong");
-      else if (text === "get_worker_status") send(socket, statusMessage(workers.status()));
-      else if (socket.data.clientType === "worker") fromWorker(socket, text);
+      else if (text === "get_worker_status") sendStatus(socket, workers.status());
+      else if (socket.data.clientType === "worker") onWorkerFrame(socket, text);
     },
     binary(socket) {
       if (!socket.data.retired) retire(socket, CLOSE.binary);
     },
     seen(socket) {
       socket.data.lastSeenMs = runtime.monotonicMs();
+    },
+    pong(socket, payload) {
+      socket.data.lastSeenMs = runtime.monotonicMs();
+      if (payload !== "" && !socket.data.retired) commands.pong(socket, payload);
+    },
+    drained(socket) {
+      if (socket.data.replay !== undefined) replays.drained(socket.data.replay);
+      else if (socket.data.clientType === "worker") commands.drained(socket);
     },
     closed(socket, code) {
       const { connId, clientType, refusal } = socket.data;
@@ -123,10 +177,22 @@ export function createHub({ config, runtime, log, publish }: HubOptions): Hub {
     },
     stop() {
       stopLiveness();
+      stopHeartbeat();
       slow.stop();
       workers.stop();
+      commands.stop();
+      publisher.stop();
+      const reconnectAfterMs = (): number =>
+        RECONNECT_MIN_MS + Math.floor(runtime.random() * RECONNECT_SPREAD_MS);
+      sse.stop(reconnectAfterMs);
+      replays.stopAll();
       const workersLast = [...sockets].sort((a, b) => a.data.clientType.localeCompare(b.data.clientType));
-      for (const socket of workersLast) retire(socket, CLOSE.goingAway);
+      for (const socket of workersLast) {
+        const { clientType, framing } = socket.data;
+        if (clientType === "client" && framing === "stream")
+          socket.send(goodbyeJson("shutdown", reconnectAfterMs()));
+        retire(socket, CLOSE.goingAway);
+      }
     },
   };
 }

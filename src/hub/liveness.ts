@@ -38,7 +38,8 @@ export function startLiveness(
         end(socket, silentMs);
       } else if (nowMs - socket.data.lastPingMs >= intervalMs) {
         socket.data.lastPingMs = nowMs;
-        socket.ping();
+        // To a raw-framed worker each ping carries its newest command (see Connection).
+        socket.ping(socket.data.lastCommandId);
       }
     }
   });

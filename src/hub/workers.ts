@@ -7,6 +7,10 @@ import { retire, type Socket } from "./connection.ts";
 /** Who works at the moment, and what everybody is told of it (PROTOCOL.md, section 1). */
 export interface Workers {
   status(): WorkerStatus;
+  /** The newest worker's connection, while one is connected. */
+  newest():
+    | { readonly connId: string; readonly connectedAtMs: number; readonly lastSeenAtMs: number }
+    | undefined;
   /** Takes a worker in. Under WORKER_POLICY=replace the one before it is closed with 4001. */
   register(socket: Socket): void;
   /** The worker names itself. `metadata` is the text of a JSON object. */
@@ -38,6 +42,16 @@ export function createWorkers(
 
   return {
     status: () => status,
+    newest() {
+      const data = newest()?.[0].data;
+      if (data === undefined) return undefined;
+      const silentMs = Math.round(runtime.monotonicMs() - data.lastSeenMs);
+      return {
+        connId: data.connId,
+        connectedAtMs: data.connectedAtMs,
+        lastSeenAtMs: runtime.nowMs() - silentMs,
+      };
+    },
     register(socket) {
       cancelGrace?.();
       if (config.WORKER_POLICY === "replace") {

@@ -2,6 +2,11 @@
 export const WORKER_STATUS = "WORKER_STATUS";
 export const REGISTER_WORKER = "REGISTER_WORKER";
 
+/** Only the hub sends the first, only a worker's socket the second. */
+export function isReserved(type: string | undefined): boolean {
+  return type === WORKER_STATUS || type === REGISTER_WORKER;
+}
+
 /** What a text turned out to be. */
 export type Parsed =
   | {

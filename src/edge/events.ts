@@ -1,0 +1,121 @@
+import type { SseClient, SseClients, SseSink } from "../hub/sse-client.ts";
+import type { Log } from "../observe/log.ts";
+import { readFilter } from "../protocol/filter.ts";
+import type { Runtime } from "../runtime.ts";
+import { badRequest, problem } from "./problem.ts";
+
+/** The part of Bun's server that an endless response needs. */
+export interface Timeouts {
+  timeout(request: Request, seconds: number): void;
+}
+
+/** `GET /api/v1/events` (PROTOCOL.md, section 4; WHATWG HTML, section 9.2). */
+export function createEventsRoute(sse: SseClients, runtime: Runtime, log: Log) {
+  return (request: Request, server: Timeouts): Response => {
+    const query = new URL(request.url).searchParams;
+    const filter = readFilter(query.get("types"));
+    if (!filter.ok) return problem(badRequest("bad_types", filter.why));
+    const since = request.headers.get("last-event-id") || query.get("since") || undefined;
+    const connId = runtime.randomHex(4);
+    log.debug?.("START", "events", "Stream Opened", { conn_id: connId });
+    // Without this Bun cuts a stream that is quiet for 10 seconds.
+    server.timeout(request, 0);
+
+    let client: SseClient | undefined;
+    let finish: (() => void) | undefined;
+    const closed = (): void => {
+      client?.closed();
+      finish?.();
+      log.debug?.("FINISH", "events", "Stream Closed", { conn_id: connId });
+    };
+    const source: Bun.DirectUnderlyingSource<Uint8Array> = {
+      type: "direct",
+      async pull(controller) {
+        const ended = new Promise<void>((resolve) => {
+          finish = resolve;
+        });
+        client = sse.open(
+          sinkOn(controller, runtime, () => client?.drained(), closed),
+          connId,
+          since,
+          filter.types,
+        );
+        // The response lives as long as this promise.
+        await ended;
+      },
+      cancel: closed,
+    };
+    return new Response(new ReadableStream(source), {
+      headers: {
+        "content-type": "text/event-stream",
+        "cache-control": "no-store",
+        // nginx would hold events back to fill its buffers.
+        "x-accel-buffering": "no",
+      },
+    });
+  };
+}
+
+/**
+ * Counts what the peer has not taken. While it is backed up chunks wait here, where they are shared between all streams
+ * that are sent the same, and not in a buffer for each stream.
+ */
+function sinkOn(
+  direct: ReadableStreamDirectController,
+  runtime: Runtime,
+  onDrain: () => void,
+  onEnd: () => void,
+): SseSink {
+  let waiting: Uint8Array[] = [];
+  let waitingBytes = 0;
+  let stalledSinceMs: number | undefined;
+  let isOpen = true;
+
+  const writeOut = (chunk: Uint8Array): void => {
+    const written = direct.write(chunk);
+    void direct.flush();
+    if (typeof written === "number") return;
+    stalledSinceMs ??= runtime.monotonicMs();
+    written.then(continueWriting, () => undefined);
+  };
+  const continueWriting = (): void => {
+    if (!isOpen) return;
+    stalledSinceMs = undefined;
+    if (waiting.length > 0) {
+      const chunk = Buffer.concat(waiting);
+      waiting = [];
+      waitingBytes = 0;
+      writeOut(chunk);
+    }
+    if (stalledSinceMs === undefined) onDrain();
+  };
+  const close = (how: () => void): void => {
+    if (!isOpen) return;
+    isOpen = false;
+    how();
+    waiting = [];
+    waitingBytes = 0;
+    onEnd();
+  };
+
+  return {
+    write(chunk) {
+      if (!isOpen) return;
+      if (stalledSinceMs === undefined) {
+        writeOut(chunk);
+      } else {
+        waiting.push(chunk);
+        waitingBytes += chunk.byteLength;
+      }
+    },
+    bufferedBytes: () => waitingBytes,
+    stalledMs: () => (stalledSinceMs === undefined ? 0 : runtime.monotonicMs() - stalledSinceMs),
+    end() {
+      close(() => {
+        if (waitingBytes > 0) void direct.write(Buffer.concat(waiting));
+        direct.end();
+      });
+    },
+    cut: () => close(() => direct.close(new Error("the stream's reader is too slow"))),
+  };
+}

@@ -1,0 +1,40 @@
+import type { Backplane } from "../backplane/backplane.ts";
+import { json } from "./problem.ts";
+
+/** One thing that must be well for the hub to take traffic. A warning shows but does not fail. */
+export interface Check {
+  readonly ok: boolean;
+  readonly detail?: string;
+  readonly isWarning?: boolean;
+}
+
+export interface Health {
+  /** `GET /healthz`: the process is up. */
+  live(): Response;
+  /** `GET /readyz`: it may be sent traffic; 503 while it may not. */
+  ready(): Response;
+  /** From now on it is not ready. */
+  stopping(): void;
+}
+
+/** @param bridge what the bridge says of itself; undefined where there is none */
+export function createHealth(backplane: Backplane, bridge: () => Check | undefined): Health {
+  let isStopping = false;
+  return {
+    live: () => json(200, { status: "ok" }),
+    ready() {
+      const trouble = backplane.trouble();
+      const bridgeCheck = bridge();
+      const checks: Record<string, Check> = {
+        listener: isStopping ? { ok: false, detail: "the hub is stopping" } : { ok: true },
+        history: trouble === undefined ? { ok: true } : { ok: false, detail: trouble },
+        ...(bridgeCheck === undefined ? {} : { bridge: bridgeCheck }),
+      };
+      const isReady = Object.values(checks).every(({ ok, isWarning }) => ok || isWarning === true);
+      return json(isReady ? 200 : 503, { status: isReady ? "ready" : "not_ready", checks });
+    },
+    stopping() {
+      isStopping = true;
+    },
+  };
+}

@@ -1,0 +1,91 @@
+import type { Config } from "../config/schema.ts";
+import type { Message, Published, Publisher } from "../hub/publisher.ts";
+import { isReserved, parseMessage } from "../protocol/message.ts";
+import { mediaType, readBody } from "./body.ts";
+import { readIdempotencyKey } from "./idempotency.ts";
+import {
+  badRequest,
+  json,
+  keyMismatch,
+  type ProblemDetails,
+  problem,
+  tooLarge,
+  unavailable,
+  wrongType,
+} from "./problem.ts";
+
+const JSON_TYPE = "application/json";
+const NDJSON_TYPE = "application/x-ndjson";
+
+/** One publish is one transaction and one receipt; more messages than this belong into several. */
+export const BATCH_LIMIT_MESSAGES = 10_000;
+
+type Messages =
+  | { readonly ok: true; readonly messages: readonly Message[] }
+  | { readonly ok: false; readonly problem: ProblemDetails };
+
+/** `POST /api/v1/publish` (PROTOCOL.md, section 4), once the caller's secret has been checked. */
+export function createPublishRoute(
+  config: Pick<Config, "MAX_MESSAGE_BYTES" | "MAX_BATCH_BYTES">,
+  publisher: Publisher,
+): (request: Request) => Promise<Response> {
+  return async (request) => {
+    const type = mediaType(request);
+    if (type !== JSON_TYPE && type !== NDJSON_TYPE) return problem(wrongType([JSON_TYPE, NDJSON_TYPE]));
+    const idempotency = readIdempotencyKey(request);
+    if (!idempotency.ok) return problem(idempotency.problem);
+    const body = await readBody(
+      request,
+      type === JSON_TYPE ? config.MAX_MESSAGE_BYTES : config.MAX_BATCH_BYTES,
+    );
+    if (!body.ok) return problem(body.problem);
+    const read =
+      type === JSON_TYPE ? readOne(body.text, "the body") : readLines(body.text, config.MAX_MESSAGE_BYTES);
+    if (!read.ok) return problem(read.problem);
+    return answer(await publisher.publish(read.messages, idempotency.key));
+  };
+}
+
+function answer(published: Published): Response {
+  if (published.ok) return json(202, { ids: published.ids, receivers: published.receivers });
+  if (published.code === "key_mismatch") return problem(keyMismatch(published.detail));
+  return problem(unavailable(published.code, published.detail));
+}
+
+/** @param what names the text in the answer, e.g. `line 3` */
+function readOne(text: string, what: string): Messages {
+  const parsed = parseMessage(text);
+  if (parsed.code === "invalid_json") return wrong("invalid_json", `${what} is not valid JSON`);
+  if (parsed.code === "not_object")
+    return wrong("not_object", `${what} is no JSON object but ${parsed.found}`);
+  if (isReserved(parsed.type))
+    return wrong("reserved_type", `${what} has the type ${parsed.type}, which is reserved`);
+  return { ok: true, messages: [{ text, type: parsed.type, value: parsed.value }] };
+}
+
+function wrong(code: string, detail: string): Messages {
+  return { ok: false, problem: badRequest(code, detail) };
+}
+
+/** All lines are read before any is published, so that a batch is published whole or not at all. */
+function readLines(body: string, limitBytes: number): Messages {
+  const messages: Message[] = [];
+  const lines = body.split("\n");
+  for (const [index, rawLine] of lines.entries()) {
+    const line = rawLine.endsWith("\r") ? rawLine.slice(0, -1) : rawLine;
+    if (line.trim() === "") continue;
+    const what = `line ${index + 1}`;
+    if (Buffer.byteLength(line) > limitBytes) return { ok: false, problem: tooLarge(limitBytes, what) };
+    const read = readOne(line, what);
+    if (!read.ok) return read;
+    messages.push(...read.messages);
+    if (messages.length > BATCH_LIMIT_MESSAGES) {
+      return {
+        ok: false,
+        problem: { ...tooLarge(0), detail: `the body holds more than ${BATCH_LIMIT_MESSAGES} messages` },
+      };
+    }
+  }
+  if (messages.length === 0) return wrong("empty", "the body holds no message");
+  return { ok: true, messages };
+}

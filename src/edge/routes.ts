@@ -1,0 +1,84 @@
+import type { BunRequest, Server } from "bun";
+import { checkCaller } from "../auth/caller.ts";
+import type { SecretCheck } from "../auth/secret.ts";
+import type { Config } from "../config/schema.ts";
+import type { Connection } from "../hub/connection.ts";
+import type { Hub } from "../hub/hub.ts";
+import type { Log } from "../observe/log.ts";
+import type { Runtime } from "../runtime.ts";
+import { createEventsRoute } from "./events.ts";
+import { createHandshake } from "./handshake.ts";
+import type { Health } from "./health.ts";
+import { methodNotAllowed, notFound, problem, unauthorized } from "./problem.ts";
+import { createPublishRoute } from "./publish.ts";
+import { commandState, createCommandRoute, workerState } from "./worker.ts";
+
+type Handler = (
+  request: BunRequest,
+  server: Server<Connection>,
+) => Response | undefined | Promise<Response | undefined>;
+
+export interface RoutesOptions {
+  readonly config: Config;
+  readonly runtime: Runtime;
+  readonly log: Log;
+  readonly hub: Hub;
+  readonly health: Health;
+  readonly checkSecret: SecretCheck;
+}
+
+/** Every path that the hub serves (PROTOCOL.md, sections 1 and 4). */
+export function createRoutes({
+  config,
+  runtime,
+  log,
+  hub,
+  health,
+  checkSecret,
+}: RoutesOptions): Record<string, Handler> {
+  const { publisher, commands, workers, sse } = hub;
+
+  const secret = (run: Handler): Handler => {
+    return (request, server) => {
+      const verdict = checkCaller(checkSecret, request.headers);
+      if (verdict === "accepted") return run(request, server);
+      log.warning?.("SECURITY", "http", "Unauthorized Request", {
+        path: new URL(request.url).pathname,
+        secret: verdict,
+      });
+      return problem(unauthorized(verdict));
+    };
+  };
+  const events = createEventsRoute(sse, runtime, log);
+  const handshake = createHandshake({ runtime, log, checkSecret });
+
+  return {
+    "/api/v1/publish": only({ POST: secret(createPublishRoute(config, publisher)) }),
+    "/api/v1/worker/messages": only({ POST: secret(createCommandRoute(commands)) }),
+    "/api/v1/worker/messages/:id": only({
+      GET: secret((request) => commandState(commands, request.params["id" as never] ?? "")),
+    }),
+    "/api/v1/worker": only({ GET: () => workerState(workers, commands) }),
+    "/api/v1/events": only({ GET: events }),
+    "/healthz": only({ GET: () => health.live() }),
+    "/readyz": only({ GET: () => health.ready() }),
+    ...Object.fromEntries(config.WS_PATHS.map((path) => [path, handshake])),
+  };
+}
+
+/** Serves these methods and answers 405 to others; HEAD is served wherever GET is. */
+function only(handlers: Readonly<Record<string, Handler>>): Handler {
+  const allowed = Object.keys(handlers).flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method]));
+  return (request, server) => {
+    const handler = handlers[request.method === "HEAD" ? "GET" : request.method];
+    return handler === undefined
+      ? problem(methodNotAllowed(request.method, allowed))
+      : handler(request, server);
+  };
+}
+
+/** The answer for every other path. */
+export function unknownPath(config: Pick<Config, "WS_PATHS">, request: Request): Response {
+  const { pathname } = new URL(request.url);
+  return problem(notFound(`${pathname} does not exist; WebSockets are at ${config.WS_PATHS.join(" and ")}`));
+}

@@ -1,0 +1,74 @@
+import type { Backplane } from "../backplane/backplane.ts";
+import type { Config } from "../config/schema.ts";
+import { CLOSE } from "../protocol/close.ts";
+import { helloJson, liveJson, messageJson } from "../protocol/envelope.ts";
+import { passes } from "../protocol/filter.ts";
+import { statusMessage, type WorkerStatus } from "../protocol/status.ts";
+import { allOf, ofType, POSITIONS } from "../protocol/topics.ts";
+import { retire, type Socket } from "./connection.ts";
+import type { Fanout } from "./fanout.ts";
+import type { Replay, Replays } from "./replay.ts";
+import { decideStart } from "./resume.ts";
+
+/** A replay waits for the buffer to drain once this much is unsent, well below the limit for slow consumers. */
+export const REPLAY_BUFFER_BYTES = 262_144;
+
+export interface ClientsOptions {
+  readonly config: Pick<Config, "HEARTBEAT_INTERVAL_MS" | "SLOW_CONSUMER_BYTES">;
+  readonly backplane: Backplane;
+  readonly fanout: Fanout;
+  readonly replays: Replays;
+  readonly status: () => WorkerStatus;
+  readonly send: (socket: Socket, text: string) => void;
+}
+
+/** @returns what greets a dashboard: the status alone in raw framing; hello, what it missed, and live in stream framing */
+export function createClients(options: ClientsOptions): (socket: Socket) => void {
+  const { config, backplane, fanout, replays, status, send } = options;
+  const bufferLimitBytes = Math.min(REPLAY_BUFFER_BYTES, config.SLOW_CONSUMER_BYTES / 4);
+
+  const subscribe = (socket: Socket): void => {
+    const { framing, types } = socket.data;
+    if (types === undefined) socket.subscribe(allOf(framing));
+    else for (const type of types) socket.subscribe(ofType(framing, type));
+    if (framing === "stream") socket.subscribe(POSITIONS);
+  };
+
+  const goLive = (socket: Socket): void => {
+    socket.data.replay = undefined;
+    send(socket, liveJson(backplane.cursorAt(fanout.liveOffset()), status()));
+    subscribe(socket);
+  };
+
+  const replayTo = (socket: Socket): Replay => ({
+    write(entries) {
+      for (const { cursor, text, type } of entries) {
+        if (passes(socket.data.types, type)) send(socket, messageJson(cursor, text));
+      }
+    },
+    isBackedUp: () => socket.getBufferedAmount() > bufferLimitBytes,
+    join: () => goLive(socket),
+    abandon: (why) => retire(socket, { ...CLOSE.tooSlow, reason: `replay ${why}: come back and resume` }),
+  });
+
+  return (socket) => {
+    const { connId, framing, since } = socket.data;
+    if (framing === "raw") {
+      send(socket, statusMessage(status()));
+      subscribe(socket);
+      return;
+    }
+    const start = decideStart(backplane, since, fanout.liveOffset());
+    const { cursor, resumed } = start;
+    send(
+      socket,
+      helloJson({ connId, cursor, resumed, heartbeatMs: config.HEARTBEAT_INTERVAL_MS, worker: status() }),
+    );
+    if (start.offset === fanout.liveOffset()) {
+      goLive(socket);
+      return;
+    }
+    socket.data.replay = replayTo(socket);
+    replays.start(socket.data.replay, start.offset);
+  };
+}

@@ -1,0 +1,124 @@
+import type { Entry } from "../backplane/backplane.ts";
+import { messageJson, positionJson } from "../protocol/envelope.ts";
+import { isFilterable } from "../protocol/filter.ts";
+import { allOf, type Framing, ofType, POSITIONS } from "../protocol/topics.ts";
+import type { Runtime } from "../runtime.ts";
+import type { Feeds } from "./feeds.ts";
+
+/** Native pub/sub, as Bun's server offers it. */
+export interface PubSub {
+  /** @returns bytes, -1 when a subscriber is backed up, 0 when one lost the message or none is there */
+  publish(topic: string, text: string): number;
+  subscriberCount(topic: string): number;
+}
+
+/** How many connections of this node a message goes to. */
+export interface Receivers {
+  readonly websocket: number;
+  readonly sse: number;
+}
+
+/** Sends entries to everybody who is live, in the order of the stream. */
+export interface Fanout {
+  deliver(entries: readonly Entry[]): void;
+  /** The newest offset that has been sent to those who are live: where a newcomer joins. */
+  liveOffset(): number;
+  receivers(type: string | undefined): Receivers;
+  /** Tells stream-framed clients how far the stream is. */
+  tellPosition(): void;
+}
+
+/** What one turn of the event loop may send of a batch before the others get theirs: about 10 ms of writing. */
+const TURN_LIMIT_DELIVERIES = 10_000;
+/** Past this, a batch that is being sent in slices is sent at once, because order matters more than the pause. */
+const PENDING_LIMIT_BYTES = 33_554_432;
+
+export interface FanoutOptions {
+  readonly pubSub: PubSub;
+  readonly feeds: Feeds;
+  readonly runtime: Runtime;
+  readonly startOffset: number;
+  /** After how many entries the position is told without waiting for a heartbeat. */
+  readonly positionEvery: number;
+  readonly cursorAt: (offset: number) => string;
+  /** Told what each publish returned: the search for slow consumers hangs on it. */
+  readonly sent: (result: number, byteCount: number) => void;
+}
+
+export function createFanout(options: FanoutOptions): Fanout {
+  const { pubSub, feeds, runtime, sent } = options;
+  let live = options.startOffset;
+  /** Entries in the history but not sent yet; empty but for large batches. */
+  let pending: Entry[] = [];
+  let pendingBytes = 0;
+
+  const publish = (topic: string, text: string): void => sent(pubSub.publish(topic, text), text.length);
+
+  const toClass = (framing: Framing, entry: Entry, frame: () => string): void => {
+    if (pubSub.subscriberCount(allOf(framing)) > 0) publish(allOf(framing), frame());
+    if (!isFilterable(entry.type)) return;
+    const topic = ofType(framing, entry.type);
+    if (pubSub.subscriberCount(topic) > 0) publish(topic, frame());
+  };
+
+  const send = (entry: Entry): void => {
+    toClass("raw", entry, () => entry.text);
+    let envelope: string | undefined;
+    toClass("stream", entry, () => {
+      envelope ??= messageJson(entry.cursor, entry.text);
+      return envelope;
+    });
+    feeds.push(entry);
+    live = entry.offset;
+    if (live % options.positionEvery === 0) tellPosition();
+  };
+
+  const tellPosition = (): void => {
+    if (pubSub.subscriberCount(POSITIONS) > 0) publish(POSITIONS, positionJson(options.cursorAt(live)));
+  };
+
+  const receivers = (type: string | undefined): Receivers => {
+    let websocket = pubSub.subscriberCount(allOf("raw")) + pubSub.subscriberCount(allOf("stream"));
+    if (isFilterable(type)) {
+      websocket +=
+        pubSub.subscriberCount(ofType("raw", type)) + pubSub.subscriberCount(ofType("stream", type));
+    }
+    return { websocket, sse: feeds.count(type) };
+  };
+
+  const sendPending = (limitDeliveries: number): void => {
+    const batch = pending;
+    let deliveries = 0;
+    let at = 0;
+    for (; at < batch.length && deliveries < limitDeliveries; at++) {
+      const entry = batch[at] as Entry;
+      const { websocket, sse } = receivers(entry.type);
+      deliveries += 1 + websocket + sse;
+      pendingBytes -= entry.byteCount;
+      send(entry);
+    }
+    pending = batch.slice(at);
+  };
+  const continuePending = (): void => {
+    sendPending(TURN_LIMIT_DELIVERIES);
+    if (pending.length > 0) runtime.soon(continuePending);
+  };
+
+  return {
+    deliver(entries) {
+      const [only] = entries;
+      if (pending.length === 0 && entries.length === 1 && only !== undefined) {
+        send(only);
+        return;
+      }
+      const idle = pending.length === 0;
+      pending = pending.concat(entries);
+      for (const entry of entries) pendingBytes += entry.byteCount;
+      if (pendingBytes > PENDING_LIMIT_BYTES) sendPending(Number.POSITIVE_INFINITY);
+      else if (idle) continuePending();
+    },
+    liveOffset: () => live,
+    receivers,
+    tellPosition,
+  };
+}

@@ -1,0 +1,80 @@
+import type { Entry } from "../backplane/backplane.ts";
+import { passes, type TypeFilter } from "../protocol/filter.ts";
+import { sseMessage } from "../protocol/sse.ts";
+import type { Runtime } from "../runtime.ts";
+
+/** A live SSE stream: takes whole chunks. */
+export interface Feed {
+  readonly types: TypeFilter;
+  write(chunk: Uint8Array): void;
+}
+
+/**
+ * The live SSE streams. They have no native topics, so this is the one loop over recipients; it is paid for once in each
+ * turn of the event loop, not once for each message.
+ */
+export interface Feeds {
+  push(entry: Entry): void;
+  /** From the next entry on, the feed gets all that pass its filter. */
+  join(feed: Feed): void;
+  leave(feed: Feed): void;
+  count(type: string | undefined): number;
+  /** Writes what has been pushed in this turn now. */
+  flush(): void;
+}
+
+interface Group {
+  readonly types: TypeFilter;
+  readonly feeds: Set<Feed>;
+}
+
+export function createFeeds(runtime: Pick<Runtime, "soon">): Feeds {
+  /** Feeds with the same filter share one encoded chunk. */
+  const groups = new Map<string, Group>();
+  const encoder = new TextEncoder();
+  let turn: Entry[] = [];
+
+  const groupKey = (types: TypeFilter): string => (types === undefined ? "" : [...types].sort().join(","));
+
+  const flush = (): void => {
+    if (turn.length === 0) return;
+    const entries = turn;
+    turn = [];
+    for (const { types, feeds } of groups.values()) {
+      const text = entries
+        .filter((entry) => passes(types, entry.type))
+        .map(sseMessage)
+        .join("");
+      if (text === "") continue;
+      const chunk = encoder.encode(text);
+      for (const feed of feeds) feed.write(chunk);
+    }
+  };
+
+  return {
+    push(entry) {
+      if (groups.size === 0) return;
+      turn.push(entry);
+      if (turn.length === 1) runtime.soon(flush);
+    },
+    join(feed) {
+      // What is waiting for the end of this turn lies before the newcomer's position.
+      flush();
+      const key = groupKey(feed.types);
+      const group = groups.get(key);
+      if (group === undefined) groups.set(key, { types: feed.types, feeds: new Set([feed]) });
+      else group.feeds.add(feed);
+    },
+    leave(feed) {
+      const key = groupKey(feed.types);
+      const group = groups.get(key);
+      if (group?.feeds.delete(feed) && group.feeds.size === 0) groups.delete(key);
+    },
+    count(type) {
+      let count = 0;
+      for (const { types, feeds } of groups.values()) if (passes(types, type)) count += feeds.size;
+      return count;
+    },
+    flush,
+  };
+}

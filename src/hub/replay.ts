@@ -1,0 +1,158 @@
+import type { Backplane, Entry } from "../backplane/backplane.ts";
+import type { Runtime } from "../runtime.ts";
+
+/** A connection that catches up. */
+export interface Replay {
+  /** Writes the entries of a page that pass the connection's filter. */
+  write(entries: readonly Entry[]): void;
+  /** Is what was written still waiting to be sent? The next page comes after `drained`. */
+  isBackedUp(): boolean;
+  /** The seam: everything up to the live position is written. Must subscribe before it returns. */
+  join(): void;
+  /** Eviction has overtaken the replay, or the peer reads nothing: it must come back. */
+  abandon(why: "evicted" | "stalled"): void;
+}
+
+export interface Replays {
+  /** Queues a replay of everything after `offset`. */
+  start(replay: Replay, offset: number): void;
+  /** The connection's buffer is empty again. */
+  drained(replay: Replay): void;
+  /** The connection has ended. */
+  stop(replay: Replay): void;
+  /** Forgets all of them. */
+  stopAll(): void;
+}
+
+/** So many replay at once; the rest wait in order. */
+export const REPLAYS_LIMIT = 64;
+/** A replay that is backed up for so long gives its place to the next. */
+const STALL_LIMIT_MS = 15_000;
+/** What one replay is sent before its buffer is looked at. */
+const PAGE_LIMIT_MESSAGES = 256;
+const PAGE_LIMIT_BYTES = 131_072;
+/** What all replays together may do in one turn of the event loop, so that live messages are not held up. */
+const TURN_LIMIT_MESSAGES = 1_024;
+const TURN_LIMIT_BYTES = 524_288;
+
+interface Running {
+  readonly replay: Replay;
+  offset: number;
+  /** When it was last able to take a page; on the monotonic clock. */
+  progressMs: number;
+  isQueued: boolean;
+}
+
+/**
+ * Paces replays. A connection that replays is not subscribed; in the very turn in which its position reaches the live one
+ * it joins. So nothing has to be queued for it meanwhile, and no message can fall between.
+ */
+export function createReplays(
+  backplane: Pick<Backplane, "read">,
+  runtime: Runtime,
+  liveOffset: () => number,
+): Replays {
+  const running = new Map<Replay, Running>();
+  const waiting = new Map<Replay, number>();
+  /** Those that can take a page, in turn. */
+  let ready: Running[] = [];
+  let isScheduled = false;
+
+  const enqueue = (run: Running): void => {
+    run.isQueued = true;
+    ready.push(run);
+    if (isScheduled) return;
+    isScheduled = true;
+    runtime.soon(turn);
+  };
+
+  const finish = (run: Running): void => {
+    running.delete(run.replay);
+    const next = waiting.entries().next().value;
+    if (next === undefined) return;
+    waiting.delete(next[0]);
+    begin(...next);
+  };
+
+  const begin = (replay: Replay, offset: number): void => {
+    const run = { replay, offset, progressMs: runtime.monotonicMs(), isQueued: false };
+    running.set(replay, run);
+    enqueue(run);
+  };
+
+  /** Writes one page. @returns what it cost */
+  const step = (run: Running): { messages: number; bytes: number } => {
+    const cost = { messages: 1, bytes: 0 };
+    const page = backplane.read(run.offset, liveOffset(), PAGE_LIMIT_MESSAGES, PAGE_LIMIT_BYTES);
+    if (page.evicted) {
+      finish(run);
+      run.replay.abandon("evicted");
+      return cost;
+    }
+    run.progressMs = runtime.monotonicMs();
+    if (page.entries.length > 0) {
+      run.replay.write(page.entries);
+      run.offset = page.entries.at(-1)?.offset ?? run.offset;
+      for (const entry of page.entries) cost.bytes += entry.byteCount;
+      cost.messages += page.entries.length;
+    }
+    // Nothing can be published between this comparison and the join: both are in one synchronous step.
+    if (run.offset >= liveOffset()) {
+      finish(run);
+      run.replay.join();
+    } else if (!run.replay.isBackedUp()) {
+      enqueue(run);
+    }
+    return cost;
+  };
+
+  const turn = (): void => {
+    const runs = ready;
+    ready = [];
+    let messages = 0;
+    let bytes = 0;
+    let at = 0;
+    // `isScheduled` stays set meanwhile: a page that enqueues must not schedule a second turn.
+    for (; at < runs.length && messages < TURN_LIMIT_MESSAGES && bytes < TURN_LIMIT_BYTES; at++) {
+      const run = runs[at] as Running;
+      run.isQueued = false;
+      if (running.get(run.replay) !== run) continue;
+      const cost = step(run);
+      messages += cost.messages;
+      bytes += cost.bytes;
+    }
+    ready = [...runs.slice(at), ...ready];
+    isScheduled = ready.length > 0;
+    if (isScheduled) runtime.soon(turn);
+  };
+
+  const stopWatch = runtime.every(STALL_LIMIT_MS / 3, () => {
+    const nowMs = runtime.monotonicMs();
+    for (const run of running.values()) {
+      if (run.isQueued || nowMs - run.progressMs < STALL_LIMIT_MS) continue;
+      finish(run);
+      run.replay.abandon("stalled");
+    }
+  });
+
+  return {
+    start(replay, offset) {
+      if (running.size < REPLAYS_LIMIT) begin(replay, offset);
+      else waiting.set(replay, offset);
+    },
+    drained(replay) {
+      const run = running.get(replay);
+      if (run !== undefined && !run.isQueued) enqueue(run);
+    },
+    stop(replay) {
+      waiting.delete(replay);
+      const run = running.get(replay);
+      if (run !== undefined) finish(run);
+    },
+    stopAll() {
+      stopWatch();
+      waiting.clear();
+      running.clear();
+    },
+  };
+}

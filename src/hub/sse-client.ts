@@ -1,0 +1,155 @@
+import type { Backplane } from "../backplane/backplane.ts";
+import type { Config } from "../config/schema.ts";
+import { goodbyeJson, helloJson, liveJson } from "../protocol/envelope.ts";
+import { passes, type TypeFilter } from "../protocol/filter.ts";
+import { sseEvent, sseHeartbeat, sseMessage, sseRetry } from "../protocol/sse.ts";
+import type { WorkerStatus } from "../protocol/status.ts";
+import type { Runtime } from "../runtime.ts";
+import { REPLAY_BUFFER_BYTES } from "./clients.ts";
+import type { Fanout } from "./fanout.ts";
+import type { Feed, Feeds } from "./feeds.ts";
+import type { Replay, Replays } from "./replay.ts";
+import { decideStart } from "./resume.ts";
+
+/** One SSE response body, as the edge offers it. */
+export interface SseSink {
+  write(chunk: Uint8Array): void;
+  /** Bytes written that the peer has not taken yet. */
+  bufferedBytes(): number;
+  /** For how long the peer has taken nothing although there was something; 0 when it is up to date. */
+  stalledMs(): number;
+  /** Ends the response in good order. */
+  end(): void;
+  /** Cuts the connection, for a peer that does not read. */
+  cut(): void;
+}
+
+/** The hub's side of an SSE stream. */
+export interface SseClient {
+  /** The sink's buffer is empty again. */
+  drained(): void;
+  /** The connection has ended. */
+  closed(): void;
+}
+
+/** All SSE streams of this node (PROTOCOL.md, section 4). */
+export interface SseClients {
+  open(sink: SseSink, connId: string, since: string | undefined, types: TypeFilter): SseClient;
+  /** Sends every stream a heartbeat with its position, and ends those that have stalled. */
+  heartbeat(): void;
+  /** Says goodbye to every stream and ends it. */
+  stop(reconnectAfterMs: () => number): void;
+}
+
+/** The browser's wait before it comes back is drawn from this range, so that a fleet does not return at once. */
+const RETRY_MIN_MS = 1_000;
+const RETRY_SPREAD_MS = 4_000;
+
+export interface SseClientsOptions {
+  readonly config: Pick<Config, "HEARTBEAT_INTERVAL_MS" | "HEARTBEAT_TIMEOUT_MS" | "SLOW_CONSUMER_BYTES">;
+  readonly runtime: Runtime;
+  readonly backplane: Backplane;
+  readonly fanout: Fanout;
+  readonly feeds: Feeds;
+  readonly replays: Replays;
+  readonly status: () => WorkerStatus;
+  readonly onSlow: (connId: string, bufferedBytes: number) => void;
+}
+
+interface Open {
+  readonly sink: SseSink;
+  readonly feed: Feed;
+  readonly replay: Replay;
+  /** Where this stream stands; undefined once it is live. */
+  replayOffset: number | undefined;
+}
+
+export function createSseClients(options: SseClientsOptions): SseClients {
+  const { config, runtime, backplane, fanout, feeds, replays, status } = options;
+  const open = new Set<Open>();
+  const encoder = new TextEncoder();
+  const bufferLimitBytes = Math.min(REPLAY_BUFFER_BYTES, config.SLOW_CONSUMER_BYTES / 4);
+
+  const leave = (client: Open): void => {
+    open.delete(client);
+    feeds.leave(client.feed);
+    replays.stop(client.replay);
+  };
+
+  const goLive = (client: Open): void => {
+    client.replayOffset = undefined;
+    const cursor = backplane.cursorAt(fanout.liveOffset());
+    client.sink.write(encoder.encode(sseEvent("live", liveJson(cursor, status()), cursor)));
+    feeds.join(client.feed);
+  };
+
+  const createOpen = (sink: SseSink, connId: string, types: TypeFilter): Open => {
+    const drop = (): void => {
+      options.onSlow(connId, sink.bufferedBytes());
+      leave(client);
+      sink.cut();
+    };
+    const client: Open = {
+      sink,
+      replayOffset: undefined,
+      feed: {
+        types,
+        write(chunk) {
+          sink.write(chunk);
+          if (sink.bufferedBytes() > config.SLOW_CONSUMER_BYTES) drop();
+        },
+      },
+      replay: {
+        write(entries) {
+          const passing = entries.filter((entry) => passes(types, entry.type));
+          client.replayOffset = entries.at(-1)?.offset;
+          if (passing.length > 0) sink.write(encoder.encode(passing.map(sseMessage).join("")));
+        },
+        isBackedUp: () => sink.bufferedBytes() > bufferLimitBytes,
+        join: () => goLive(client),
+        abandon: drop,
+      },
+    };
+    return client;
+  };
+
+  return {
+    open(sink, connId, since, types) {
+      const client = createOpen(sink, connId, types);
+      const { offset, cursor, resumed } = decideStart(backplane, since, fanout.liveOffset());
+      const heartbeatMs = config.HEARTBEAT_INTERVAL_MS;
+      const hello = helloJson({ connId, cursor, resumed, heartbeatMs, worker: status() });
+      const retryMs = RETRY_MIN_MS + Math.floor(runtime.random() * RETRY_SPREAD_MS);
+      sink.write(encoder.encode(sseRetry(retryMs) + sseEvent("hello", hello, cursor)));
+      open.add(client);
+      if (offset === fanout.liveOffset()) {
+        goLive(client);
+      } else {
+        client.replayOffset = offset;
+        replays.start(client.replay, offset);
+      }
+      return {
+        drained: () => replays.drained(client.replay),
+        closed: () => leave(client),
+      };
+    },
+    heartbeat() {
+      feeds.flush();
+      const live = encoder.encode(sseHeartbeat(backplane.cursorAt(fanout.liveOffset())));
+      for (const client of open) {
+        // A peer that takes nothing is not told apart from a slow one by TCP for minutes.
+        if (client.sink.stalledMs() > config.HEARTBEAT_TIMEOUT_MS) client.replay.abandon("stalled");
+        else if (client.replayOffset === undefined) client.feed.write(live);
+        else client.sink.write(encoder.encode(sseHeartbeat(backplane.cursorAt(client.replayOffset))));
+      }
+    },
+    stop(reconnectAfterMs) {
+      feeds.flush();
+      for (const client of [...open]) {
+        client.sink.write(encoder.encode(sseEvent("goodbye", goodbyeJson("shutdown", reconnectAfterMs()))));
+        leave(client);
+        client.sink.end();
+      }
+    },
+  };
+}

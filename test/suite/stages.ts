@@ -1,0 +1,60 @@
+/** One step of `make test`. It either runs commands, each counting as one test, or the test files of one folder. */
+export interface Stage {
+  name: string;
+  commands?: { title: string; command: string[] }[];
+  folder?: string;
+  /** What the tests start as the hub, as JSON in HUB_COMMAND. */
+  hub?: string[];
+  /** Whether the compiled binary has to be there. */
+  needsBuild?: boolean;
+}
+
+const root = `${import.meta.dir}/../..`;
+const binary = [`${root}/dist/vectra-hub`];
+// Without MAKEFLAGS: what was said to an outer make is not meant for this one.
+const makeBuild = ["env", "-u", "MAKEFLAGS", "make", "--no-print-directory", "build"];
+const script = (name: string): string[] => [process.execPath, "run", "--silent", name];
+
+/** In the order in which they run: the cheapest verdict first. */
+export const STAGES: Stage[] = [
+  {
+    name: "check",
+    commands: [
+      { title: "lint and formatting", command: script("lint") },
+      { title: "types", command: script("typecheck") },
+      { title: "no floating promises", command: script("promises") },
+    ],
+  },
+  { name: "unit", folder: "test/unit" },
+  { name: "wire-source", folder: "test/wire", hub: [process.execPath, `${root}/src/main.ts`] },
+  { name: "build", commands: [{ title: "make build", command: makeBuild }] },
+  { name: "wire-binary", folder: "test/wire", hub: binary, needsBuild: true },
+  { name: "fault", folder: "test/fault", hub: binary, needsBuild: true },
+];
+
+/**
+ * The stages that the words on the command line ask for: all without any; `wire` stands for both wire stages; the build
+ * comes along where a stage needs it.
+ * @throws Error that names the stages when a word is none of them.
+ */
+export function chosenStages(words: string[]): Stage[] {
+  if (words.length === 0) return STAGES;
+  const asked = (stage: Stage): boolean => words.some((word) => isMeant(word, stage));
+  const unknown = words.filter((word) => !STAGES.some((stage) => isMeant(word, stage)));
+  if (unknown.length > 0) {
+    throw new Error(
+      `no such stage: ${unknown.join(" ")} (there are ${STAGES.map(({ name }) => name).join(" ")})`,
+    );
+  }
+  const needsBuild = STAGES.some((stage) => asked(stage) && stage.needsBuild);
+  return STAGES.filter((stage) => asked(stage) || (needsBuild && stage.name === "build"));
+}
+
+function isMeant(word: string, stage: Stage): boolean {
+  return stage.name === word || stage.name.startsWith(`${word}-`);
+}
+
+/** The test files of a stage, as paths from the root. */
+export function testFiles(folder: string): string[] {
+  return [...new Bun.Glob(`${folder}/**/*.test.ts`).scanSync({ cwd: root })].sort();
+}
