@@ -47,6 +47,8 @@ export function start(config: Config, runtime: Runtime, log: Log): App {
       port: config.PORT,
       // True in a compiled binary unless told otherwise, and its error page shows source.
       development: false,
+      // With `development: false` this is on unless told otherwise, and a second hub would silently take half the traffic.
+      reusePort: false,
       // The routes have limits of their own, which answer with a problem; this is for what reads no body at all.
       maxRequestBodySize: config.MAX_BATCH_BYTES + 1_048_576,
       routes: createRoutes({ config, runtime, log, hub, health, checkSecret }),

@@ -65,7 +65,7 @@ function withoutPort(entry: string): string {
 
 /** The eight numbers of an IPv6 address. */
 function groupsOf(address: string): number[] {
-  const [head = "", tail = ""] = address.split("::").map(String);
+  const [head = "", tail = ""] = address.split("::");
   const before = readGroups(head);
   const after = readGroups(tail);
   return [...before, ...new Array<number>(8 - before.length - after.length).fill(0), ...after];

@@ -3,6 +3,7 @@ import type { Log } from "../observe/log.ts";
 import { readFilter } from "../protocol/filter.ts";
 import type { Runtime } from "../runtime.ts";
 import { badRequest, problem } from "./problem.ts";
+import { queryOf } from "./target.ts";
 
 /** The part of Bun's server that an endless response needs. */
 export interface Timeouts {
@@ -12,7 +13,7 @@ export interface Timeouts {
 /** `GET /api/v1/events` (PROTOCOL.md, section 4; WHATWG HTML, section 9.2). */
 export function createEventsRoute(sse: SseClients, runtime: Runtime, log: Log) {
   return (request: Request, server: Timeouts): Response => {
-    const query = new URL(request.url).searchParams;
+    const query = queryOf(request);
     const filter = readFilter(query.get("types"));
     if (!filter.ok) return problem(badRequest("bad_types", filter.why));
     const since = request.headers.get("last-event-id") || query.get("since") || undefined;

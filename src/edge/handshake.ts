@@ -7,6 +7,7 @@ import { readFilter } from "../protocol/filter.ts";
 import type { Runtime } from "../runtime.ts";
 import { normalAddress } from "./address.ts";
 import { badRequest, methodNotAllowed, problem } from "./problem.ts";
+import { queryOf } from "./target.ts";
 
 const SCOPE = "websocket_endpoint";
 
@@ -33,7 +34,7 @@ export function createHandshake({ runtime, log, checkSecret }: HandshakeOptions)
     const refused = refusePlainRequest(request);
     if (refused !== undefined) return refused;
 
-    const query = new URL(request.url).searchParams;
+    const query = queryOf(request);
     // FastAPI, the original's framework, takes the last of several values; so does this.
     const requestedType = query.getAll("client_type").at(-1) ?? "client";
     const token = query.getAll("token").at(-1) ?? null;

@@ -11,6 +11,7 @@ import { createHandshake } from "./handshake.ts";
 import type { Health } from "./health.ts";
 import { methodNotAllowed, notFound, problem, unauthorized } from "./problem.ts";
 import { createPublishRoute } from "./publish.ts";
+import { pathOf } from "./target.ts";
 import { commandState, createCommandRoute, workerState } from "./worker.ts";
 
 type Handler = (
@@ -43,7 +44,7 @@ export function createRoutes({
       const verdict = checkCaller(checkSecret, request.headers);
       if (verdict === "accepted") return run(request, server);
       log.warning?.("SECURITY", "http", "Unauthorized Request", {
-        path: new URL(request.url).pathname,
+        path: pathOf(request),
         secret: verdict,
       });
       return problem(unauthorized(verdict));
@@ -79,6 +80,7 @@ function only(handlers: Readonly<Record<string, Handler>>): Handler {
 
 /** The answer for every other path. */
 export function unknownPath(config: Pick<Config, "WS_PATHS">, request: Request): Response {
-  const { pathname } = new URL(request.url);
-  return problem(notFound(`${pathname} does not exist; WebSockets are at ${config.WS_PATHS.join(" and ")}`));
+  return problem(
+    notFound(`${pathOf(request)} does not exist; WebSockets are at ${config.WS_PATHS.join(" and ")}`),
+  );
 }

@@ -13,6 +13,7 @@ import {
   unavailable,
   wrongType,
 } from "./problem.ts";
+import { queryOf } from "./target.ts";
 
 /** Python's websockets, which Vectra's worker uses, takes frames of up to 1 MiB: the envelope needs its share of that. */
 const COMMAND_LIMIT_BYTES = 1_048_576 - 256;
@@ -21,7 +22,7 @@ const COMMAND_LIMIT_BYTES = 1_048_576 - 256;
 export function createCommandRoute(commands: Commands): (request: Request) => Promise<Response> {
   return async (request) => {
     if (mediaType(request) !== "application/json") return problem(wrongType(["application/json"]));
-    const ifOffline = new URL(request.url).searchParams.get("if_offline") ?? "queue";
+    const ifOffline = queryOf(request).get("if_offline") ?? "queue";
     if (ifOffline !== "queue" && ifOffline !== "reject") {
       return problem(badRequest("bad_query", "if_offline must be queue or reject"));
     }

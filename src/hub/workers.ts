@@ -17,7 +17,7 @@ export interface Workers {
   describe(socket: Socket, metadata: string): void;
   /** The worker's socket has ended, or is about to be. Harmless when it is no longer registered. */
   leave(socket: Socket): void;
-  /** Forgets the grace that runs, if any. */
+  /** Forgets everybody without a word. */
   stop(): void;
 }
 
@@ -54,11 +54,11 @@ export function createWorkers(
     },
     register(socket) {
       cancelGrace?.();
-      if (config.WORKER_POLICY === "replace") {
-        for (const old of metadataOf.keys()) retire(old, CLOSE.replaced);
-        metadataOf.clear();
-      }
+      const replaced = config.WORKER_POLICY === "replace" ? [...metadataOf.keys()] : [];
+      // Out of the registry first: closing calls `leave` at once, and that must find nobody to announce.
+      for (const old of replaced) metadataOf.delete(old);
       metadataOf.set(socket, NO_METADATA);
+      for (const old of replaced) retire(old, CLOSE.replaced);
       change({ status: "online", metadata: NO_METADATA }, socket);
     },
     describe(socket, metadata) {
@@ -77,6 +77,9 @@ export function createWorkers(
       if (config.WORKER_OFFLINE_GRACE_MS === 0) change(OFFLINE);
       else cancelGrace = runtime.after(config.WORKER_OFFLINE_GRACE_MS, () => change(OFFLINE));
     },
-    stop: () => cancelGrace?.(),
+    stop() {
+      cancelGrace?.();
+      metadataOf.clear();
+    },
   };
 }
