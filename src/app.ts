@@ -49,8 +49,9 @@ export function start(config: Config, runtime: Runtime, log: Log): App {
       development: false,
       // With `development: false` this is on unless told otherwise, and a second hub would silently take half the traffic.
       reusePort: false,
-      // The routes have limits of their own, which answer with a problem; this is for what reads no body at all.
-      maxRequestBodySize: config.MAX_BATCH_BYTES + 1_048_576,
+      // The routes have limits of their own, which answer with a problem; Bun's answer would be a bare 413. A body that no
+      // route reads is dropped as it comes and takes no memory.
+      maxRequestBodySize: Number.MAX_SAFE_INTEGER,
       routes: createRoutes({ config, runtime, log, hub, health, checkSecret }),
       fetch: (request) => unknownPath(config, request),
       error(error) {
@@ -76,9 +77,12 @@ export function start(config: Config, runtime: Runtime, log: Log): App {
     url: urlOf(config.HOST, server.port ?? config.PORT),
     async stop() {
       health.stopping();
+      // What conflation holds back is published while its receipts can still be sent.
+      hub.publisher.stop();
+      await new Promise<void>((resolve) => runtime.soon(resolve));
       hub.stop();
       const deadlineMs = runtime.monotonicMs() + STOP_FLUSH_LIMIT_MS;
-      while (server.pendingWebSockets > 0 && runtime.monotonicMs() < deadlineMs) {
+      while (server.pendingWebSockets + server.pendingRequests > 0 && runtime.monotonicMs() < deadlineMs) {
         await new Promise<void>((resolve) => runtime.after(10, resolve));
       }
       // Without `true` it would wait for every open WebSocket (oven-sh/bun#34961).

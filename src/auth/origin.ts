@@ -145,8 +145,8 @@ function readRule(entry: string): Read {
 }
 
 function readWildcard(entry: string, wrong: (why: string) => Read): Read {
-  const parts = entry.match(/^(?:(https?):\/\/)?\*(\.[^*]+)$/i);
-  if (parts === null) return wrong("may hold a * only as the first label, as in https://*.example.com");
+  const parts = entry.match(/^(?:(https?):\/\/)?\*((?:\.[^*.:]+)+(?::\d+)?)$/i);
+  if (parts === null) return wrong("has a * elsewhere than in front of a host, as in https://*.example.com");
   const [, scheme, rest = ""] = parts;
   const protocol = scheme === undefined ? undefined : `${scheme.toLowerCase()}:`;
   // Read with each scheme it stands for, so that the scheme's own port is left out and any other is kept.

@@ -2,9 +2,12 @@ import type { Runtime } from "../runtime.ts";
 
 /** A map that cannot grow without end, whoever chooses its keys. */
 export interface Table<Value> {
-  /** The value, unless it has expired or was evicted. Reading does not make it live longer. */
+  /** The value, unless it has expired or was evicted. */
   get(key: string): Value | undefined;
-  /** Sets a value and starts its time anew. In a full table it takes the place of the one set longest ago. */
+  /**
+   * Adds a value, or replaces the one that is there, whose time runs on: each entry goes in the order in which it came.
+   * In a full table a new entry takes the place of the oldest.
+   */
   set(key: string, value: Value): void;
   /** How many are held, at most `maxEntries`. Those that have expired count until the next `set`. */
   size(): number;
@@ -12,21 +15,29 @@ export interface Table<Value> {
 
 export interface TableOptions {
   readonly maxEntries: number;
-  /** How long each value counts. One length for all, so that the entries stand in the order in which they expire. */
+  /** How long each entry counts from when it came. One length for all, so that the oldest is the first to expire. */
   readonly ttlMs: number;
   readonly runtime: Pick<Runtime, "monotonicMs">;
 }
 
-/** Makes an empty table. Every call takes constant time, spread over the calls. */
-export function createTable<Value>({ maxEntries, ttlMs, runtime }: TableOptions): Table<Value> {
-  const entries = new Map<string, { readonly value: Value; readonly endsMs: number }>();
+interface Entry<Value> {
+  readonly key: string;
+  value: Value;
+  readonly endsMs: number;
+}
 
-  /** The oldest stand first, so this looks at no entry that stays. */
-  const dropExpired = (nowMs: number): void => {
-    for (const [key, { endsMs }] of entries) {
-      if (endsMs > nowMs) return;
-      entries.delete(key);
-    }
+/** Makes an empty table. Every call takes constant time, dropping the expired spread over the calls. */
+export function createTable<Value>({ maxEntries, ttlMs, runtime }: TableOptions): Table<Value> {
+  const entries = new Map<string, Entry<Value>>();
+  // The same entries by age, from `oldest` on and round: to ask a Map for its first key takes time that grows with what
+  // was deleted in front of it, 7 µs at 10,000 entries.
+  const ring = new Array<Entry<Value> | undefined>(maxEntries);
+  let oldest = 0;
+
+  const dropOldest = ({ key }: Entry<Value>): void => {
+    entries.delete(key);
+    ring[oldest] = undefined;
+    oldest = (oldest + 1) % maxEntries;
   };
   return {
     get(key) {
@@ -35,12 +46,19 @@ export function createTable<Value>({ maxEntries, ttlMs, runtime }: TableOptions)
     },
     set(key, value) {
       const nowMs = runtime.monotonicMs();
-      // A key that is set again must go to the end, and a Map keeps it where it was.
-      entries.delete(key);
-      dropExpired(nowMs);
-      const [oldest] = entries.keys();
-      if (oldest !== undefined && entries.size >= maxEntries) entries.delete(oldest);
-      entries.set(key, { value, endsMs: nowMs + ttlMs });
+      for (let entry = ring[oldest]; entry !== undefined && entry.endsMs <= nowMs; entry = ring[oldest]) {
+        dropOldest(entry);
+      }
+      const present = entries.get(key);
+      if (present !== undefined) {
+        present.value = value;
+        return;
+      }
+      const evicted = ring[oldest];
+      if (entries.size === maxEntries && evicted !== undefined) dropOldest(evicted);
+      const entry: Entry<Value> = { key, value, endsMs: nowMs + ttlMs };
+      ring[(oldest + entries.size) % maxEntries] = entry;
+      entries.set(key, entry);
     },
     size: () => entries.size,
   };

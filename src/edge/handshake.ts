@@ -72,7 +72,7 @@ export function createHandshake({ runtime, log, checkSecret }: HandshakeOptions)
       address,
       refusal,
       types: filter.types,
-      since: query.get("since") ?? undefined,
+      since: query.get("since") || undefined,
       connectedAtMs: runtime.nowMs(),
       lastSeenMs: nowMs,
       lastPingMs: nowMs,

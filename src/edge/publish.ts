@@ -67,13 +67,16 @@ function wrong(code: string, detail: string): Messages {
   return { ok: false, problem: badRequest(code, detail) };
 }
 
+/** Only what JSON counts as white space: `trim` would let a BOM pass as nothing. */
+const BLANK = /^[ \t\r]*$/;
+
 /** All lines are read before any is published, so that a batch is published whole or not at all. */
 function readLines(body: string, limitBytes: number): Messages {
   const messages: Message[] = [];
   const lines = body.split("\n");
   for (const [index, rawLine] of lines.entries()) {
     const line = rawLine.endsWith("\r") ? rawLine.slice(0, -1) : rawLine;
-    if (line.trim() === "") continue;
+    if (BLANK.test(line)) continue;
     const what = `line ${index + 1}`;
     if (Buffer.byteLength(line) > limitBytes) return { ok: false, problem: tooLarge(limitBytes, what) };
     const read = readOne(line, what);

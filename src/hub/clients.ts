@@ -58,7 +58,7 @@ export function createClients(options: ClientsOptions): (socket: Socket) => void
       subscribe(socket);
       return;
     }
-    const start = decideStart(backplane, since, fanout.liveOffset());
+    const start = decideStart(backplane, fanout, since);
     const { cursor, resumed } = start;
     send(
       socket,

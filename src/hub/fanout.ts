@@ -21,6 +21,8 @@ export interface Receivers {
 /** Sends entries to everybody who is live, in the order of the stream. */
 export interface Fanout {
   deliver(entries: readonly Entry[]): void;
+  /** Sends at once what is left of a batch. */
+  catchUp(): void;
   /** The newest offset that has been sent to those who are live: where a newcomer joins. */
   liveOffset(): number;
   receivers(type: string | undefined): Receivers;
@@ -30,6 +32,8 @@ export interface Fanout {
 
 /** What one turn of the event loop may send of a batch before the others get theirs: about 10 ms of writing. */
 const TURN_LIMIT_DELIVERIES = 10_000;
+/** And to one peer: well below what makes it a slow consumer. */
+const TURN_LIMIT_BYTES = 1_048_576;
 /** Past this, a batch that is being sent in slices is sent at once, because order matters more than the pause. */
 const PENDING_LIMIT_BYTES = 33_554_432;
 
@@ -48,9 +52,11 @@ export interface FanoutOptions {
 export function createFanout(options: FanoutOptions): Fanout {
   const { pubSub, feeds, runtime, sent } = options;
   let live = options.startOffset;
-  /** Entries in the history but not sent yet; empty but for large batches. */
+  /** Entries in the history but not sent yet; empty but for batches. */
   let pending: Entry[] = [];
   let pendingBytes = 0;
+  let isSending = false;
+  let isScheduled = false;
 
   const publish = (topic: string, text: string): void => sent(pubSub.publish(topic, text), text.length);
 
@@ -86,37 +92,54 @@ export function createFanout(options: FanoutOptions): Fanout {
     return { websocket, sse: feeds.count(type) };
   };
 
-  const sendPending = (limitDeliveries: number): void => {
-    const batch = pending;
+  const sendPending = (limitDeliveries: number, limitBytes: number): void => {
     let deliveries = 0;
+    let bytes = 0;
     let at = 0;
-    for (; at < batch.length && deliveries < limitDeliveries; at++) {
-      const entry = batch[at] as Entry;
+    isSending = true;
+    for (; at < pending.length && deliveries < limitDeliveries && bytes < limitBytes; at++) {
+      const entry = pending[at] as Entry;
       const { websocket, sse } = receivers(entry.type);
       deliveries += 1 + websocket + sse;
-      pendingBytes -= entry.byteCount;
+      bytes += entry.byteCount;
       send(entry);
     }
-    pending = batch.slice(at);
+    isSending = false;
+    pending = pending.slice(at);
+    pendingBytes -= bytes;
   };
   const continuePending = (): void => {
-    sendPending(TURN_LIMIT_DELIVERIES);
-    if (pending.length > 0) runtime.soon(continuePending);
+    isScheduled = false;
+    sendPending(TURN_LIMIT_DELIVERIES, TURN_LIMIT_BYTES);
+    schedule();
   };
+  const schedule = (): void => {
+    if (pending.length === 0 || isScheduled) return;
+    isScheduled = true;
+    runtime.soon(continuePending);
+  };
+  const catchUp = (): void => sendPending(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
 
   return {
     deliver(entries) {
       const [only] = entries;
-      if (pending.length === 0 && entries.length === 1 && only !== undefined) {
+      if (!isSending && pending.length === 0 && entries.length === 1 && only !== undefined) {
+        isSending = true;
         send(only);
+        isSending = false;
+        schedule();
         return;
       }
-      const idle = pending.length === 0;
-      pending = pending.concat(entries);
-      for (const entry of entries) pendingBytes += entry.byteCount;
-      if (pendingBytes > PENDING_LIMIT_BYTES) sendPending(Number.POSITIVE_INFINITY);
-      else if (idle) continuePending();
+      for (const entry of entries) {
+        pending.push(entry);
+        pendingBytes += entry.byteCount;
+      }
+      // Sending may close a socket, and that may publish a status: it waits for its turn like everything else.
+      if (isSending) return;
+      if (pendingBytes > PENDING_LIMIT_BYTES) catchUp();
+      else if (!isScheduled) continuePending();
     },
+    catchUp,
     liveOffset: () => live,
     receivers,
     tellPosition,

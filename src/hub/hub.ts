@@ -182,6 +182,7 @@ export function createHub({ config, runtime, log, backplane, pubSub }: HubOption
       workers.stop();
       commands.stop();
       publisher.stop();
+      fanout.catchUp();
       const reconnectAfterMs = (): number =>
         RECONNECT_MIN_MS + Math.floor(runtime.random() * RECONNECT_SPREAD_MS);
       sse.stop(reconnectAfterMs);

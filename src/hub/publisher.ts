@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Backplane, Entry, KeyRecord, Refused } from "../backplane/backplane.ts";
+import type { Appended, Backplane, Entry, KeyRecord, Refused } from "../backplane/backplane.ts";
 import type { Config } from "../config/schema.ts";
 import type { Log } from "../observe/log.ts";
 import { WORKER_STATUS } from "../protocol/message.ts";
@@ -90,6 +90,7 @@ export function createPublisher({ config, backplane, fanout, runtime, log }: Pub
   const inFlight = new Map<string, { readonly digest: string; readonly result: Promise<Published> }>();
   /** Set while a keyed batch is put together, which must become one transaction. */
   let collected: Item[] | undefined;
+  let refusedMessages = 0;
   let unsaidStatus: string | undefined;
   let cancelRetry: Cancel | undefined;
 
@@ -99,16 +100,24 @@ export function createPublisher({ config, backplane, fanout, runtime, log }: Pub
       return;
     }
     const appended = backplane.append(items, (entries) => fillIn(items, entries));
-    if (appended.ok) {
-      fanout.deliver(appended.entries);
-    } else {
-      log.error?.("FAIL", "publish", "Messages refused", { count: items.length, why: appended.detail });
-    }
+    if (appended.ok) fanout.deliver(appended.entries);
+    noteOutcome(appended, items.length);
     for (const { waiters } of items) {
       for (const { pending } of waiters) {
         if (!appended.ok) pending.settle(appended);
         else if (pending.missing === 0) pending.settle(receiptOf(pending));
       }
+    }
+  };
+
+  /** One line when the history begins to refuse and one when it has recovered, not one for each message. */
+  const noteOutcome = (appended: Appended, count: number): void => {
+    if (!appended.ok) {
+      if (refusedMessages === 0) log.error?.("FAIL", "publish", "Messages refused", { why: appended.detail });
+      refusedMessages += count;
+    } else if (refusedMessages > 0) {
+      log.warning?.("START", "publish", "Messages taken again", { refused: refusedMessages });
+      refusedMessages = 0;
     }
   };
 

@@ -1,5 +1,6 @@
 import type { Backplane } from "../backplane/backplane.ts";
 import type { NotResumed } from "../protocol/envelope.ts";
+import type { Fanout } from "./fanout.ts";
 
 /** Where the delivery to a connection starts. */
 export interface Start {
@@ -15,11 +16,12 @@ export interface Start {
  */
 export function decideStart(
   backplane: Pick<Backplane, "locate" | "cursorAt">,
+  fanout: Pick<Fanout, "liveOffset" | "catchUp">,
   since: string | undefined,
-  liveOffset: number,
 ): Start {
   const located = since === undefined ? ({ ok: false, reason: "none" } as const) : backplane.locate(since);
-  // A batch that is being sent in slices is in the history before it is live: nobody is ahead of what is live.
-  const offset = located.ok ? Math.min(located.offset, liveOffset) : liveOffset;
+  // A batch that is sent in slices is in the history, and its receipt may be known, before it is live.
+  if (located.ok && located.offset > fanout.liveOffset()) fanout.catchUp();
+  const offset = located.ok ? located.offset : fanout.liveOffset();
   return { offset, cursor: backplane.cursorAt(offset), resumed: located.ok ? true : located.reason };
 }

@@ -23,12 +23,14 @@ export function createSlowConsumers(
   onSlow: (socket: Socket, bufferedBytes: number) => void,
 ): SlowConsumers {
   let bytesSinceCheck = 0;
+  let isDue = false;
   let cancelCheck: Cancel | undefined;
 
   const check = (): void => {
     cancelCheck?.();
     cancelCheck = undefined;
     bytesSinceCheck = 0;
+    isDue = false;
     for (const socket of sockets) {
       const bufferedBytes = socket.getBufferedAmount();
       if (bufferedBytes <= config.SLOW_CONSUMER_BYTES || socket.data.retired) continue;
@@ -40,8 +42,13 @@ export function createSlowConsumers(
     sent(result, byteCount) {
       bytesSinceCheck += byteCount;
       if (result > 0) return;
-      if (bytesSinceCheck > config.SLOW_CONSUMER_BYTES / 4) check();
-      else cancelCheck ??= runtime.after(CHECK_DELAY_MS, check);
+      // Never from here: closing a socket in the middle of a publish could publish in its turn.
+      if (bytesSinceCheck > config.SLOW_CONSUMER_BYTES / 4 && !isDue) {
+        isDue = true;
+        runtime.soon(check);
+      } else {
+        cancelCheck ??= runtime.after(CHECK_DELAY_MS, check);
+      }
     },
     stop: () => cancelCheck?.(),
   };

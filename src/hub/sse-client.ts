@@ -116,7 +116,7 @@ export function createSseClients(options: SseClientsOptions): SseClients {
   return {
     open(sink, connId, since, types) {
       const client = createOpen(sink, connId, types);
-      const { offset, cursor, resumed } = decideStart(backplane, since, fanout.liveOffset());
+      const { offset, cursor, resumed } = decideStart(backplane, fanout, since);
       const heartbeatMs = config.HEARTBEAT_INTERVAL_MS;
       const hello = helloJson({ connId, cursor, resumed, heartbeatMs, worker: status() });
       const retryMs = RETRY_MIN_MS + Math.floor(runtime.random() * RETRY_SPREAD_MS);
