@@ -7,6 +7,7 @@ import { createRoutes, unknownPath } from "./edge/routes.ts";
 import { websocketHandlers } from "./edge/websocket.ts";
 import { createHub } from "./hub/hub.ts";
 import type { Log } from "./observe/log.ts";
+import { createMetrics } from "./observe/metrics.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** How long the close frames may take to leave before the sockets are cut. */
@@ -25,11 +26,13 @@ export interface App {
  */
 export function start(config: Config, runtime: Runtime, log: Log): App {
   const backplane = createLocalBackplane(config, runtime);
+  const metrics = createMetrics();
   const hub = createHub({
     config,
     runtime,
     log,
     backplane,
+    metrics,
     pubSub: {
       publish: (topic, text) => server.publish(topic, text, false),
       subscriberCount: (topic) => server.subscriberCount(topic),

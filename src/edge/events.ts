@@ -77,7 +77,7 @@ function sinkOn(
     void direct.flush();
     if (typeof written === "number") return;
     stalledSinceMs ??= runtime.monotonicMs();
-    written.then(continueWriting, () => undefined);
+    void written.then(continueWriting, () => undefined);
   };
   const continueWriting = (): void => {
     if (!isOpen) return;

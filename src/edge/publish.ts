@@ -42,7 +42,7 @@ export function createPublishRoute(
     const read =
       type === JSON_TYPE ? readOne(body.text, "the body") : readLines(body.text, config.MAX_MESSAGE_BYTES);
     if (!read.ok) return problem(read.problem);
-    return answer(await publisher.publish(read.messages, idempotency.key));
+    return answer(await publisher.publish(read.messages, "http", idempotency.key));
   };
 }
 

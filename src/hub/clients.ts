@@ -1,5 +1,6 @@
 import type { Backplane } from "../backplane/backplane.ts";
 import type { Config } from "../config/schema.ts";
+import type { Metrics } from "../observe/metrics.ts";
 import { CLOSE } from "../protocol/close.ts";
 import { helloJson, liveJson, messageJson } from "../protocol/envelope.ts";
 import { passes } from "../protocol/filter.ts";
@@ -20,11 +21,12 @@ export interface ClientsOptions {
   readonly replays: Replays;
   readonly status: () => WorkerStatus;
   readonly send: (socket: Socket, text: string) => void;
+  readonly metrics: Pick<Metrics, "resumes" | "replayed">;
 }
 
 /** @returns what greets a dashboard: the status alone in raw framing; hello, what it missed, and live in stream framing */
 export function createClients(options: ClientsOptions): (socket: Socket) => void {
-  const { config, backplane, fanout, replays, status, send } = options;
+  const { config, backplane, fanout, replays, status, send, metrics } = options;
   const bufferLimitBytes = Math.min(REPLAY_BUFFER_BYTES, config.SLOW_CONSUMER_BYTES / 4);
 
   const subscribe = (socket: Socket): void => {
@@ -43,7 +45,9 @@ export function createClients(options: ClientsOptions): (socket: Socket) => void
   const replayTo = (socket: Socket): Replay => ({
     write(entries) {
       for (const { cursor, text, type } of entries) {
-        if (passes(socket.data.types, type)) send(socket, messageJson(cursor, text));
+        if (!passes(socket.data.types, type)) continue;
+        send(socket, messageJson(cursor, text));
+        metrics.replayed.add("websocket");
       }
     },
     isBackedUp: () => socket.getBufferedAmount() > bufferLimitBytes,
@@ -60,6 +64,7 @@ export function createClients(options: ClientsOptions): (socket: Socket) => void
     }
     const start = decideStart(backplane, fanout, since);
     const { cursor, resumed } = start;
+    metrics.resumes.add(resumed === true ? "resumed" : resumed);
     send(
       socket,
       helloJson({ connId, cursor, resumed, heartbeatMs: config.HEARTBEAT_INTERVAL_MS, worker: status() }),

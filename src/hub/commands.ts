@@ -1,5 +1,6 @@
 import type { Backplane, CommandRecord, CommandState, Refused } from "../backplane/backplane.ts";
 import type { Config } from "../config/schema.ts";
+import type { Metrics } from "../observe/metrics.ts";
 import { commandJson } from "../protocol/envelope.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Socket } from "./connection.ts";
@@ -48,9 +49,10 @@ export interface CommandsOptions {
   readonly backplane: Backplane;
   readonly runtime: Runtime;
   readonly isOnline: () => boolean;
+  readonly metrics: Pick<Metrics, "commands">;
 }
 
-export function createCommands({ config, backplane, runtime, isOnline }: CommandsOptions): Commands {
+export function createCommands({ config, backplane, runtime, isOnline, metrics }: CommandsOptions): Commands {
   /** Unfinished commands, in the order in which they were accepted. */
   const pending = new Map<string, Command>();
   let pendingBytes = 0;
@@ -74,6 +76,7 @@ export function createCommands({ config, backplane, runtime, isOnline }: Command
     pending.delete(id);
     pendingBytes -= text.length;
     change(command, state, attempts);
+    metrics.commands.add(state);
     finished.set(id, { record: { ...command.record, text: "" }, finishedMs: runtime.nowMs() });
     const oldest = finished.keys().next().value;
     if (finished.size > FINISHED_LIMIT && oldest !== undefined) forget(oldest);
@@ -103,6 +106,7 @@ export function createCommands({ config, backplane, runtime, isOnline }: Command
     const { id, text } = command.record;
     const attempts = command.record.attempts + 1;
     change(command, "sent", attempts);
+    metrics.commands.add(attempts === 1 ? "sent" : "redelivered");
     command.sentTo = socket;
     command.sendNumber = ++sendings;
     if (socket.data.framing === "stream") {
@@ -155,6 +159,7 @@ export function createCommands({ config, backplane, runtime, isOnline }: Command
         return earlier.digest === digest ? (JSON.parse(earlier.answer) as CommandResult) : KEY_MISMATCH;
       }
       if (ifOffline === "reject" && !isOnline()) {
+        metrics.commands.add("refused");
         return {
           ok: false,
           code: "offline",
@@ -163,6 +168,7 @@ export function createCommands({ config, backplane, runtime, isOnline }: Command
       }
       housekeeping();
       if (pending.size >= config.COMMAND_QUEUE || pendingBytes + text.length > QUEUE_LIMIT_BYTES) {
+        metrics.commands.add("refused");
         return {
           ok: false,
           code: "queue_full",
@@ -184,9 +190,8 @@ export function createCommands({ config, backplane, runtime, isOnline }: Command
         record,
         key === undefined ? undefined : { key, digest, answer: JSON.stringify(result), atMs: nowMs },
       );
-      if (!accepted.ok) {
-        return accepted;
-      }
+      metrics.commands.add(accepted.ok ? "accepted" : "refused");
+      if (!accepted.ok) return accepted;
       const command: Command = { record, sentTo: undefined, sendNumber: 0 };
       pending.set(record.id, command);
       pendingBytes += text.length;

@@ -1,4 +1,5 @@
 import type { Entry } from "../backplane/backplane.ts";
+import type { Metrics } from "../observe/metrics.ts";
 import { messageJson, positionJson } from "../protocol/envelope.ts";
 import { isFilterable } from "../protocol/filter.ts";
 import { allOf, type Framing, ofType, POSITIONS } from "../protocol/topics.ts";
@@ -47,10 +48,11 @@ export interface FanoutOptions {
   readonly cursorAt: (offset: number) => string;
   /** Told what each publish returned: the search for slow consumers hangs on it. */
   readonly sent: (result: number, byteCount: number) => void;
+  readonly metrics: Pick<Metrics, "deliveries" | "deliveredBytes">;
 }
 
 export function createFanout(options: FanoutOptions): Fanout {
-  const { pubSub, feeds, runtime, sent } = options;
+  const { pubSub, feeds, runtime, sent, metrics } = options;
   let live = options.startOffset;
   /** Entries in the history but not sent yet; empty but for batches. */
   let pending: Entry[] = [];
@@ -60,20 +62,26 @@ export function createFanout(options: FanoutOptions): Fanout {
 
   const publish = (topic: string, text: string): void => sent(pubSub.publish(topic, text), text.length);
 
-  const toClass = (framing: Framing, entry: Entry, frame: () => string): void => {
-    if (pubSub.subscriberCount(allOf(framing)) > 0) publish(allOf(framing), frame());
-    if (!isFilterable(entry.type)) return;
-    const topic = ofType(framing, entry.type);
-    if (pubSub.subscriberCount(topic) > 0) publish(topic, frame());
+  /** @returns to how many */
+  const toTopic = (topic: string, frame: () => string): number => {
+    const subscribers = pubSub.subscriberCount(topic);
+    if (subscribers > 0) publish(topic, frame());
+    return subscribers;
   };
+  const toClass = (framing: Framing, entry: Entry, frame: () => string): number =>
+    toTopic(allOf(framing), frame) +
+    (isFilterable(entry.type) ? toTopic(ofType(framing, entry.type), frame) : 0);
 
   const send = (entry: Entry): void => {
-    toClass("raw", entry, () => entry.text);
     let envelope: string | undefined;
-    toClass("stream", entry, () => {
-      envelope ??= messageJson(entry.cursor, entry.text);
-      return envelope;
-    });
+    const subscribers =
+      toClass("raw", entry, () => entry.text) +
+      toClass("stream", entry, () => {
+        envelope ??= messageJson(entry.cursor, entry.text);
+        return envelope;
+      });
+    metrics.deliveries.add("websocket", subscribers);
+    metrics.deliveredBytes.add("websocket", subscribers * entry.byteCount);
     feeds.push(entry);
     live = entry.offset;
     if (live % options.positionEvery === 0) tellPosition();

@@ -1,4 +1,5 @@
 import type { Entry } from "../backplane/backplane.ts";
+import type { Metrics } from "../observe/metrics.ts";
 import { passes, type TypeFilter } from "../protocol/filter.ts";
 import { sseMessage } from "../protocol/sse.ts";
 import type { Runtime } from "../runtime.ts";
@@ -28,7 +29,10 @@ interface Group {
   readonly feeds: Set<Feed>;
 }
 
-export function createFeeds(runtime: Pick<Runtime, "soon">): Feeds {
+export function createFeeds(
+  runtime: Pick<Runtime, "soon">,
+  metrics: Pick<Metrics, "deliveries" | "deliveredBytes">,
+): Feeds {
   /** Feeds with the same filter share one encoded chunk. */
   const groups = new Map<string, Group>();
   const encoder = new TextEncoder();
@@ -41,12 +45,11 @@ export function createFeeds(runtime: Pick<Runtime, "soon">): Feeds {
     const entries = turn;
     turn = [];
     for (const { types, feeds } of groups.values()) {
-      const text = entries
-        .filter((entry) => passes(types, entry.type))
-        .map(sseMessage)
-        .join("");
-      if (text === "") continue;
-      const chunk = encoder.encode(text);
+      const passing = entries.filter((entry) => passes(types, entry.type));
+      if (passing.length === 0) continue;
+      const chunk = encoder.encode(passing.map(sseMessage).join(""));
+      metrics.deliveries.add("sse", passing.length * feeds.size);
+      metrics.deliveredBytes.add("sse", chunk.byteLength * feeds.size);
       for (const feed of feeds) feed.write(chunk);
     }
   };

@@ -1,6 +1,7 @@
 import type { Backplane } from "../backplane/backplane.ts";
 import type { Config } from "../config/schema.ts";
 import type { Log } from "../observe/log.ts";
+import type { Metrics } from "../observe/metrics.ts";
 import { CLOSE } from "../protocol/close.ts";
 import { goodbyeJson, workerJsonFrame } from "../protocol/envelope.ts";
 import { statusMessage, type WorkerStatus } from "../protocol/status.ts";
@@ -52,17 +53,19 @@ export interface HubOptions {
   readonly log: Log;
   readonly backplane: Backplane;
   readonly pubSub: PubSub;
+  readonly metrics: Metrics;
 }
 
 /** Wires the parts of the hub together. */
-export function createHub({ config, runtime, log, backplane, pubSub }: HubOptions): Hub {
+export function createHub({ config, runtime, log, backplane, pubSub, metrics }: HubOptions): Hub {
   const sockets = new Set<Socket>();
   const slow = createSlowConsumers(config, runtime, sockets, (socket, bufferedBytes) => {
+    metrics.slowConsumers.add("websocket");
     log.warning?.("FAIL", SCOPE, "Too slow for the stream", { conn_id: socket.data.connId, bufferedBytes });
   });
   const send = (socket: Socket, text: string): void => slow.sent(socket.send(text), text.length);
 
-  const feeds = createFeeds(runtime);
+  const feeds = createFeeds(runtime, metrics);
   const fanout = createFanout({
     pubSub,
     feeds,
@@ -71,8 +74,9 @@ export function createHub({ config, runtime, log, backplane, pubSub }: HubOption
     positionEvery: Math.max(1, Math.floor(config.HISTORY_MESSAGES / 10)),
     cursorAt: backplane.cursorAt,
     sent: slow.sent,
+    metrics,
   });
-  const publisher = createPublisher({ config, backplane, fanout, runtime, log });
+  const publisher = createPublisher({ config, backplane, fanout, runtime, log, metrics });
   const replays = createReplays(backplane, runtime, fanout.liveOffset);
 
   const sendStatus = (socket: Socket, status: WorkerStatus): void => {
@@ -88,9 +92,10 @@ export function createHub({ config, runtime, log, backplane, pubSub }: HubOption
     backplane,
     runtime,
     isOnline: () => workers.status().status === "online",
+    metrics,
   });
   const onWorkerFrame = createWorkerFrames({ log, workers, publisher, commands, send });
-  const greet = createClients({ config, backplane, fanout, replays, status: workers.status, send });
+  const greet = createClients({ config, backplane, fanout, replays, status: workers.status, send, metrics });
   const sse = createSseClients({
     config,
     runtime,
@@ -99,7 +104,9 @@ export function createHub({ config, runtime, log, backplane, pubSub }: HubOption
     feeds,
     replays,
     status: workers.status,
+    metrics,
     onSlow: (connId, bufferedBytes) => {
+      metrics.slowConsumers.add("sse");
       log.warning?.("FAIL", "events", "Too slow for the stream", { conn_id: connId, bufferedBytes });
     },
   });
@@ -115,6 +122,7 @@ export function createHub({ config, runtime, log, backplane, pubSub }: HubOption
   const stopLiveness = startLiveness(config, runtime, sockets, (socket, silentMs) => {
     const { connId, clientType } = socket.data;
     log.info?.("FAIL", SCOPE, `${clientType} timed out`, { conn_id: connId, silentMs: Math.round(silentMs) });
+    metrics.timeouts.add(clientType);
     socket.data.retired = true;
     socket.terminate();
     leave(socket);

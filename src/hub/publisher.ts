@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { Appended, Backplane, Entry, KeyRecord, Refused } from "../backplane/backplane.ts";
 import type { Config } from "../config/schema.ts";
 import type { Log } from "../observe/log.ts";
+import type { Metrics, Source } from "../observe/metrics.ts";
 import { WORKER_STATUS } from "../protocol/message.ts";
 import type { Cancel, Runtime } from "../runtime.ts";
 import { createConflator } from "./conflate.ts";
@@ -30,16 +31,18 @@ export type Published =
 /** The one way into the stream: conflation, history, then everybody who is live, in one synchronous step. */
 export interface Publisher {
   /** Publishes without a receipt, as raw-framed workers do. A refusal is logged. */
-  forward(message: Message): void;
+  forward(message: Message, source: Source): void;
   /**
    * Publishes all or none and resolves once all are in the history. A repeat under the same key gets the first answer.
    * @param key an idempotency key (PROTOCOL.md, section 4)
    */
-  publish(messages: readonly Message[], key?: string): Promise<Published>;
+  publish(messages: readonly Message[], source: Source, key?: string): Promise<Published>;
   /** Publishes the hub's own status message. While the history cannot be written the newest one waits until it can. */
   announce(statusText: string): void;
   /** Publishes what conflation holds back, for good. */
   stop(): void;
+  /** How many messages conflation has superseded. */
+  conflated(): number;
 }
 
 /** What a digest is kept of, so that another request under the same key is noticed. */
@@ -56,7 +59,7 @@ export const KEY_MISMATCH = {
 } as const;
 
 /** With more bytes than this held back by conflation, all of it is published. */
-const HELD_LIMIT_BYTES = 8_388_608;
+const HELD_LIMIT_BYTES = 1_048_576;
 /** How often a status is tried again while the history cannot be written. */
 const ANNOUNCE_RETRY_MS = 1_000;
 
@@ -73,6 +76,7 @@ interface Pending {
 interface Item {
   readonly text: string;
   readonly type: string | undefined;
+  readonly source: Source;
   /** Who waits for this message, and as the how-manieth of its batch. */
   readonly waiters: { readonly pending: Pending; readonly index: number }[];
 }
@@ -83,9 +87,17 @@ export interface PublisherOptions {
   readonly fanout: Fanout;
   readonly runtime: Runtime;
   readonly log: Log;
+  readonly metrics: Metrics;
 }
 
-export function createPublisher({ config, backplane, fanout, runtime, log }: PublisherOptions): Publisher {
+export function createPublisher({
+  config,
+  backplane,
+  fanout,
+  runtime,
+  log,
+  metrics,
+}: PublisherOptions): Publisher {
   /** Keyed publishes that conflation holds back: a repeat waits for the first. */
   const inFlight = new Map<string, { readonly digest: string; readonly result: Promise<Published> }>();
   /** Set while a keyed batch is put together, which must become one transaction. */
@@ -99,8 +111,13 @@ export function createPublisher({ config, backplane, fanout, runtime, log }: Pub
       collected.push(...items);
       return;
     }
+    const startedMs = runtime.monotonicMs();
     const appended = backplane.append(items, (entries) => fillIn(items, entries));
-    if (appended.ok) fanout.deliver(appended.entries);
+    if (appended.ok) {
+      fanout.deliver(appended.entries);
+      metrics.publishSeconds.observe((runtime.monotonicMs() - startedMs) / 1000);
+      for (const { source } of items) metrics.published.add(source);
+    }
     noteOutcome(appended, items.length);
     for (const { waiters } of items) {
       for (const { pending } of waiters) {
@@ -142,7 +159,7 @@ export function createPublisher({ config, backplane, fanout, runtime, log }: Pub
     rules: config.CONFLATE,
     runtime,
     heldLimitBytes: HELD_LIMIT_BYTES,
-    sizeOf: (item) => item.text.length,
+    sizeOf: (item) => Buffer.byteLength(item.text),
     publish: commit,
     supersede: (older, newer) => newer.waiters.push(...older.waiters),
   });
@@ -172,6 +189,7 @@ export function createPublisher({ config, backplane, fanout, runtime, log }: Pub
     const appended = backplane.append([{ text: statusText, type: WORKER_STATUS }], () => []);
     if (appended.ok) {
       unsaidStatus = undefined;
+      metrics.published.add("hub");
       fanout.deliver(appended.entries);
     } else {
       cancelRetry = runtime.after(ANNOUNCE_RETRY_MS, () => {
@@ -181,8 +199,9 @@ export function createPublisher({ config, backplane, fanout, runtime, log }: Pub
   };
 
   return {
-    forward: (message) => offer([message], [{ text: message.text, type: message.type, waiters: [] }]),
-    publish(messages, key) {
+    forward: (message, source) =>
+      offer([message], [{ text: message.text, type: message.type, source, waiters: [] }]),
+    publish(messages, source, key) {
       const digest =
         key === undefined
           ? ""
@@ -203,7 +222,12 @@ export function createPublisher({ config, backplane, fanout, runtime, log }: Pub
       if (key !== undefined) inFlight.set(key, { digest, result: promise });
       const receivers = { websocket: 0, sse: 0 };
       const pending: Pending = { ids: [], missing: messages.length, receivers, key, digest, settle };
-      const items = messages.map(({ text, type }, index) => ({ text, type, waiters: [{ pending, index }] }));
+      const items = messages.map(({ text, type }, index) => ({
+        text,
+        type,
+        source,
+        waiters: [{ pending, index }],
+      }));
       if (key !== undefined && messages.length > 1) offerKeyedBatch(messages, items);
       else offer(messages, items);
       return promise;
@@ -213,6 +237,7 @@ export function createPublisher({ config, backplane, fanout, runtime, log }: Pub
       cancelRetry?.();
       conflator.stop();
     },
+    conflated: () => conflator.stats().superseded,
   };
 }
 

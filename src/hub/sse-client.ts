@@ -1,5 +1,6 @@
 import type { Backplane } from "../backplane/backplane.ts";
 import type { Config } from "../config/schema.ts";
+import type { Metrics } from "../observe/metrics.ts";
 import { goodbyeJson, helloJson, liveJson } from "../protocol/envelope.ts";
 import { passes, type TypeFilter } from "../protocol/filter.ts";
 import { sseEvent, sseHeartbeat, sseMessage, sseRetry } from "../protocol/sse.ts";
@@ -39,6 +40,7 @@ export interface SseClients {
   heartbeat(): void;
   /** Says goodbye to every stream and ends it. */
   stop(reconnectAfterMs: () => number): void;
+  count(): number;
 }
 
 /** The browser's wait before it comes back is drawn from this range, so that a fleet does not return at once. */
@@ -54,6 +56,7 @@ export interface SseClientsOptions {
   readonly replays: Replays;
   readonly status: () => WorkerStatus;
   readonly onSlow: (connId: string, bufferedBytes: number) => void;
+  readonly metrics: Pick<Metrics, "resumes" | "replayed">;
 }
 
 interface Open {
@@ -65,7 +68,7 @@ interface Open {
 }
 
 export function createSseClients(options: SseClientsOptions): SseClients {
-  const { config, runtime, backplane, fanout, feeds, replays, status } = options;
+  const { config, runtime, backplane, fanout, feeds, replays, status, metrics } = options;
   const open = new Set<Open>();
   const encoder = new TextEncoder();
   const bufferLimitBytes = Math.min(REPLAY_BUFFER_BYTES, config.SLOW_CONSUMER_BYTES / 4);
@@ -102,6 +105,7 @@ export function createSseClients(options: SseClientsOptions): SseClients {
       replay: {
         write(entries) {
           const passing = entries.filter((entry) => passes(types, entry.type));
+          metrics.replayed.add("sse", passing.length);
           client.replayOffset = entries.at(-1)?.offset;
           if (passing.length > 0) sink.write(encoder.encode(passing.map(sseMessage).join("")));
         },
@@ -117,6 +121,7 @@ export function createSseClients(options: SseClientsOptions): SseClients {
     open(sink, connId, since, types) {
       const client = createOpen(sink, connId, types);
       const { offset, cursor, resumed } = decideStart(backplane, fanout, since);
+      metrics.resumes.add(resumed === true ? "resumed" : resumed);
       const heartbeatMs = config.HEARTBEAT_INTERVAL_MS;
       const hello = helloJson({ connId, cursor, resumed, heartbeatMs, worker: status() });
       const retryMs = RETRY_MIN_MS + Math.floor(runtime.random() * RETRY_SPREAD_MS);
@@ -151,5 +156,6 @@ export function createSseClients(options: SseClientsOptions): SseClients {
         client.sink.end();
       }
     },
+    count: () => open.size,
   };
 }

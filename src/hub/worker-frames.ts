@@ -45,7 +45,7 @@ export function createWorkerFrames(options: WorkerFramesOptions): (socket: Socke
     } else if (isReserved(parsed.type)) {
       log.warning?.("CONTEXT", SCOPE, "Worker sent a reserved type", { ...about, type: parsed.type });
     } else {
-      publisher.forward({ text, type: parsed.type, value: parsed.value });
+      publisher.forward({ text, type: parsed.type, value: parsed.value }, "worker");
     }
   };
 
@@ -72,7 +72,7 @@ export function createWorkerFrames(options: WorkerFramesOptions): (socket: Socke
       send(socket, errorJson(ref, `data.type: ${type} is reserved`));
       return;
     }
-    void publisher.publish([{ text, type, value: data }], key).then((published) => {
+    void publisher.publish([{ text, type, value: data }], "worker", key).then((published) => {
       if (socket.data.retired) return;
       send(
         socket,
