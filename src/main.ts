@@ -43,14 +43,28 @@ async function main(argv: readonly string[]): Promise<number> {
     await print(`${effectiveSettings(loaded.config)}\n`);
     return 0;
   }
-  // A process that runs as PID 1 ignores both signals unless it handles them (oven-sh/bun#38843).
-  const stopped = new Promise<string>((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => resolve(signal));
-  });
+  const stopped = firstSignal();
   const runtime = systemRuntime();
   const exitCode = await serve(loaded.config, loaded.warnings, runtime, stopped);
   await runtime.flushLog(LOG_FLUSH_LIMIT_MS);
   return exitCode;
+}
+
+/**
+ * Resolves with the first signal that asks for an end; the second one ends the process at once. A process that runs as
+ * PID 1 ignores both unless it handles them (oven-sh/bun#38843).
+ */
+function firstSignal(): Promise<string> {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  let signals = 0;
+  for (const signal of ["SIGTERM", "SIGINT"]) {
+    process.on(signal, () => {
+      signals += 1;
+      if (signals > 1) process.exit(1);
+      resolve(signal);
+    });
+  }
+  return promise;
 }
 
 /** Resolves when the text has left: an exit right after a write would cut it off in a pipe. */

@@ -26,11 +26,11 @@ export function createEpochs(epochs: readonly Epoch[]): Epochs {
   const present = epochs.at(-1) as Epoch;
   return {
     cursorAt(offset) {
-      // Almost always the present one; a position before it belongs to the newest epoch that had begun by then.
+      // Almost always the present one. An older entry keeps the epoch that wrote it: clients and receipts have its cursor.
       const epoch =
-        offset >= present.firstOffset - 1
+        offset >= present.firstOffset
           ? present
-          : (epochs.findLast(({ firstOffset }) => firstOffset - 1 <= offset) ?? (epochs[0] as Epoch));
+          : (epochs.findLast(({ firstOffset }) => firstOffset <= offset) ?? (epochs[0] as Epoch));
       return formatCursor({ epoch: epoch.id, offset });
     },
     isKnown({ epoch, offset }, lastOffset) {

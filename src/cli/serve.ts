@@ -1,4 +1,4 @@
-import { start } from "../app.ts";
+import { type App, start } from "../app.ts";
 import { JournalError } from "../backplane/journal.ts";
 import type { Config } from "../config/schema.ts";
 import { createLog } from "../observe/log.ts";
@@ -24,9 +24,9 @@ export async function serve(
   });
   for (const warning of warnings) log.warning?.("SECURITY", "serve", warning);
 
-  let app: ReturnType<typeof start>;
+  let app: App;
   try {
-    app = start(config, runtime, log);
+    app = await start(config, runtime, log);
   } catch (error) {
     runtime.writeLog(
       `vectra-hub: ${error instanceof JournalError ? error.message : listenFailure(config, error)}`,
@@ -35,6 +35,7 @@ export async function serve(
   }
   log.info?.("START", "serve", "Listening", {
     url: app.url,
+    ops_url: app.opsUrl,
     version: VERSION,
     commit: COMMIT,
     env: config.ENV,
@@ -48,8 +49,8 @@ export async function serve(
 
 function listenFailure(config: Config, error: unknown): string {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
-  const where = `${config.HOST} port ${config.PORT}`;
-  if (code === "EADDRINUSE") return `${where} is in use: stop the other process, or set PORT or HOST`;
+  const where = config.UNIX_SOCKET ?? `${config.HOST} port ${config.PORT}`;
+  if (code === "EADDRINUSE") return `${where} is in use: stop the other process, or listen elsewhere`;
   if (code === "EACCES") return `${where} may not be opened by this user: set PORT to one above 1023`;
   return `cannot listen on ${where}: ${error instanceof Error ? error.message : String(error)}; set HOST to an address of this machine`;
 }

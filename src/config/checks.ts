@@ -42,6 +42,26 @@ export function crossCheck(settings: Settings): Problem[] {
       repair: "raise it, or lower MAX_MESSAGE_BYTES",
     });
   }
+  if ((settings.TLS_CERT_FILE === undefined) !== (settings.TLS_KEY_FILE === undefined)) {
+    const [present, absent] =
+      settings.TLS_KEY_FILE === undefined
+        ? ["TLS_CERT_FILE", "TLS_KEY_FILE"]
+        : ["TLS_KEY_FILE", "TLS_CERT_FILE"];
+    problems.push({
+      key: present as string,
+      value: settings[present as "TLS_CERT_FILE"],
+      why: `is set without ${absent}`,
+      repair: "set both, or neither",
+    });
+  }
+  if (settings.UNIX_SOCKET !== undefined && settings.TLS_CERT_FILE !== undefined) {
+    problems.push({
+      key: "UNIX_SOCKET",
+      value: settings.UNIX_SOCKET,
+      why: "is set beside TLS_CERT_FILE, and a unix socket is not encrypted",
+      repair: "set only one of the two",
+    });
+  }
   if (settings.WORKER_SECRET_PREVIOUS !== undefined && settings.WORKER_SECRET === undefined) {
     problems.push({
       key: "WORKER_SECRET_PREVIOUS",

@@ -1,7 +1,15 @@
 import { parseArgs } from "node:util";
 import { formatConflation } from "../protocol/conflation.ts";
 import { crossCheck, DEVELOPMENT_SECRET } from "./checks.ts";
-import { type Config, configSchema, flagOf, notesOf, SETTING_NAMES, type SettingName } from "./schema.ts";
+import {
+  type Config,
+  configSchema,
+  flagOf,
+  notesOf,
+  SETTING_NAMES,
+  type SettingName,
+  type Settings,
+} from "./schema.ts";
 
 /** One thing wrong with the configuration, in a form that a person can act on. */
 export interface Problem {
@@ -59,6 +67,8 @@ export function loadConfig(sources: Sources): Loaded {
   if (contradictions.length > 0) return { ok: false, problems: contradictions };
 
   const settings = parsed.data;
+  const tls = readTls(sources, settings, problems);
+  if (problems.length > 0) return { ok: false, problems };
   const warnings: string[] = [];
   const unprotected = settings.WORKER_SECRET === undefined;
   if (unprotected) {
@@ -74,6 +84,7 @@ export function loadConfig(sources: Sources): Loaded {
       ...settings,
       HOST: settings.HOST ?? (unprotected ? "127.0.0.1" : "::"),
       WORKER_SECRET: settings.WORKER_SECRET ?? DEVELOPMENT_SECRET,
+      tls,
       LOG_FORMAT: settings.LOG_FORMAT ?? (sources.isTerminal ? "text" : "json"),
     },
   };
@@ -172,6 +183,21 @@ function readSecretFile(
       repair: "name a file that the hub may read and that holds the secret",
     });
   }
+}
+
+function readTls(sources: Sources, settings: Settings, problems: Problem[]): Config["tls"] {
+  const read = (key: "TLS_CERT_FILE" | "TLS_KEY_FILE"): string => {
+    const file = settings[key] ?? "";
+    try {
+      return sources.readFile(file);
+    } catch (error) {
+      const why = `cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+      problems.push({ key, value: file, why, repair: "name a PEM file that the hub may read" });
+      return "";
+    }
+  };
+  if (settings.TLS_CERT_FILE === undefined) return undefined;
+  return { cert: read("TLS_CERT_FILE"), key: read("TLS_KEY_FILE") };
 }
 
 function onePerKey(problems: readonly Problem[]): Problem[] {

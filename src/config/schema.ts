@@ -5,11 +5,13 @@ import {
   conflation,
   integer,
   oneOf,
+  optionalInteger,
   path,
   type SettingNotes,
   secret,
   settingNotes,
   text,
+  textOr,
   websocketUrl,
 } from "./setting.ts";
 
@@ -89,6 +91,26 @@ export const configSchema = z.object({
   }),
   BRIDGE_URL: websocketUrl({ help: "WebSocket of an unmodified Vectra API to work beside" }),
 
+  DRAIN_DELAY_MS: integer(0, 3_600_000, 0, {
+    unit: "ms",
+    help: "on a signal: how long /readyz is red before the listener closes",
+  }),
+  DRAIN_TIMEOUT_MS: integer(0, 3_600_000, 0, {
+    unit: "ms",
+    help: "over how long clients are sent away with 1012; 0: all at once with 1001",
+  }),
+
+  OPS_PORT: optionalInteger(0, 65_535, {
+    help: "port of a listener of its own for health, metrics and stats",
+    defaultNote: "none: they are on PORT",
+  }),
+  OPS_HOST: textOr("127.0.0.1", { help: "address of that listener" }),
+  OPS_TOKEN: secret({ help: "read-only credential for metrics and stats" }),
+
+  TLS_CERT_FILE: path({ help: "certificate chain in PEM; with TLS_KEY_FILE the hub speaks https and wss" }),
+  TLS_KEY_FILE: path({ help: "private key in PEM" }),
+  UNIX_SOCKET: path({ help: "unix socket to listen on, in place of HOST and PORT" }),
+
   LOG_LEVEL: oneOf(LOG_LEVELS, "info", { help: "lowest level that is logged" }),
   LOG_FORMAT: oneOf(["text", "json"], undefined, {
     help: "form of the log lines on standard error",
@@ -105,6 +127,8 @@ export type Config = Settings & {
   readonly HOST: string;
   readonly WORKER_SECRET: string;
   readonly LOG_FORMAT: "text" | "json";
+  /** What TLS_CERT_FILE and TLS_KEY_FILE hold. */
+  readonly tls: { readonly cert: string; readonly key: string } | undefined;
 };
 
 export const SETTING_NAMES = Object.keys(configSchema.shape) as SettingName[];

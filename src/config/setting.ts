@@ -19,15 +19,25 @@ type Help = Pick<SettingNotes, "help" | "unit"> & { readonly defaultNote?: strin
 
 /** A whole number from `min` to `max`, written in decimal digits. */
 export function integer(min: number, max: number, fallback: number, notes: Help) {
-  const accepts = `${min}-${max}`;
+  return wholeNumber(min, max)
+    .default(fallback)
+    .register(settingNotes, { defaultNote: String(fallback), accepts: `${min}-${max}`, ...notes });
+}
+
+/** The same; may be missing. */
+export function optionalInteger(min: number, max: number, notes: Help) {
+  return wholeNumber(min, max)
+    .optional()
+    .register(settingNotes, { defaultNote: "", accepts: `${min}-${max}`, ...notes });
+}
+
+function wholeNumber(min: number, max: number) {
   const reason = `is no whole number from ${min} to ${max}`;
   return z
     .string()
     .regex(/^\d{1,15}$/, reason)
     .transform(Number)
-    .pipe(z.number().min(min, reason).max(max, reason))
-    .default(fallback)
-    .register(settingNotes, { defaultNote: String(fallback), accepts, ...notes });
+    .pipe(z.number().min(min, reason).max(max, reason));
 }
 
 /** One word of a list. Without a fallback the setting may be missing. */
@@ -69,6 +79,14 @@ export function text(notes: Help) {
     .string()
     .optional()
     .register(settingNotes, { defaultNote: "", accepts: "text", ...notes });
+}
+
+/** Any text. */
+export function textOr(fallback: string, notes: Help) {
+  return z
+    .string()
+    .default(fallback)
+    .register(settingNotes, { defaultNote: fallback, accepts: "text", ...notes });
 }
 
 /** The path of a file; may be missing. */

@@ -1,6 +1,7 @@
 import type { SecretCheck } from "../auth/secret.ts";
 import type { ClientType, Connection } from "../hub/connection.ts";
 import type { Log } from "../observe/log.ts";
+import type { Metrics } from "../observe/metrics.ts";
 import { CLOSE, type Close } from "../protocol/close.ts";
 import { STREAM_SUBPROTOCOL } from "../protocol/envelope.ts";
 import { readFilter } from "../protocol/filter.ts";
@@ -20,6 +21,7 @@ export interface Upgrader {
 export interface HandshakeOptions {
   readonly runtime: Runtime;
   readonly log: Log;
+  readonly metrics: Metrics;
   readonly checkSecret: SecretCheck;
 }
 
@@ -29,7 +31,7 @@ export interface HandshakeOptions {
  * browser's or a worker's code; the hub then closes it at once.
  * @returns undefined once the socket is Bun's
  */
-export function createHandshake({ runtime, log, checkSecret }: HandshakeOptions) {
+export function createHandshake({ runtime, log, metrics, checkSecret }: HandshakeOptions) {
   return (request: Request, server: Upgrader): Response | undefined => {
     const refused = refusePlainRequest(request);
     if (refused !== undefined) return refused;
@@ -48,6 +50,7 @@ export function createHandshake({ runtime, log, checkSecret }: HandshakeOptions)
     let refusal: Close | undefined;
     if (!isClientType(requestedType)) {
       refusal = { ...CLOSE.policy, reason: "unknown client_type: use client or worker" };
+      metrics.refusals.add("client_type");
       log.warning?.("SECURITY", SCOPE, "Unknown Client Type", {
         conn_id: connId,
         type: requestedType,
@@ -57,6 +60,7 @@ export function createHandshake({ runtime, log, checkSecret }: HandshakeOptions)
       const verdict = checkSecret(request.headers.get("x-worker-secret"), token);
       if (verdict !== "accepted") {
         refusal = { ...CLOSE.policy, reason: `worker secret ${verdict}` };
+        metrics.authFailures.add(verdict);
         log.warning?.("SECURITY", SCOPE, "Unauthorized Worker Attempt", {
           conn_id: connId,
           secret: verdict,

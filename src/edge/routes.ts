@@ -5,16 +5,19 @@ import type { Config } from "../config/schema.ts";
 import type { Connection } from "../hub/connection.ts";
 import type { Hub } from "../hub/hub.ts";
 import type { Log } from "../observe/log.ts";
+import type { Metrics } from "../observe/metrics.ts";
 import type { Runtime } from "../runtime.ts";
 import { createEventsRoute } from "./events.ts";
 import { createHandshake } from "./handshake.ts";
 import type { Health } from "./health.ts";
+import type { Ops } from "./ops.ts";
 import { methodNotAllowed, notFound, problem, unauthorized } from "./problem.ts";
 import { createPublishRoute } from "./publish.ts";
 import { pathOf } from "./target.ts";
 import { commandState, createCommandRoute, workerState } from "./worker.ts";
 
-type Handler = (
+/** What answers a request; undefined once it has become a WebSocket. */
+export type Handler = (
   request: BunRequest,
   server: Server<Connection>,
 ) => Response | undefined | Promise<Response | undefined>;
@@ -24,34 +27,17 @@ export interface RoutesOptions {
   readonly runtime: Runtime;
   readonly log: Log;
   readonly hub: Hub;
-  readonly health: Health;
+  readonly metrics: Metrics;
   readonly checkSecret: SecretCheck;
 }
 
-/** Every path that the hub serves (PROTOCOL.md, sections 1 and 4). */
-export function createRoutes({
-  config,
-  runtime,
-  log,
-  hub,
-  health,
-  checkSecret,
-}: RoutesOptions): Record<string, Handler> {
+/** The paths of clients, workers and backends (PROTOCOL.md, sections 1 and 4). */
+export function createRoutes(options: RoutesOptions): Record<string, Handler> {
+  const { config, runtime, log, hub, checkSecret } = options;
   const { publisher, commands, workers, sse } = hub;
-
-  const secret = (run: Handler): Handler => {
-    return (request, server) => {
-      const verdict = checkCaller(checkSecret, request.headers);
-      if (verdict === "accepted") return run(request, server);
-      log.warning?.("SECURITY", "http", "Unauthorized Request", {
-        path: pathOf(request),
-        secret: verdict,
-      });
-      return problem(unauthorized(verdict));
-    };
-  };
+  const secret = (run: Handler): Handler => authenticated(options, checkSecret, run);
   const events = createEventsRoute(sse, runtime, log);
-  const handshake = createHandshake({ runtime, log, checkSecret });
+  const handshake = createHandshake(options);
 
   return {
     "/api/v1/publish": only({ POST: secret(createPublishRoute(config, publisher)) }),
@@ -61,9 +47,44 @@ export function createRoutes({
     }),
     "/api/v1/worker": only({ GET: () => workerState(workers, commands) }),
     "/api/v1/events": only({ GET: events }),
+    ...Object.fromEntries(config.WS_PATHS.map((path) => [path, handshake])),
+  };
+}
+
+export interface OpsRoutesOptions {
+  readonly config: Config;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly health: Health;
+  readonly ops: Ops;
+  /** Takes the worker secret and OPS_TOKEN. */
+  readonly checkOperator: SecretCheck;
+}
+
+/** The paths of operators (PROTOCOL.md, section 4): on a listener of their own where OPS_PORT is set. */
+export function createOpsRoutes(options: OpsRoutesOptions): Record<string, Handler> {
+  const { config, health, ops, checkOperator } = options;
+  const operator = (run: Handler): Handler => authenticated(options, checkOperator, run);
+  const metricsAreOpen = config.ENV !== "production" || config.OPS_PORT !== undefined;
+  return {
     "/healthz": only({ GET: () => health.live() }),
     "/readyz": only({ GET: () => health.ready() }),
-    ...Object.fromEntries(config.WS_PATHS.map((path) => [path, handshake])),
+    "/metrics": only({ GET: metricsAreOpen ? () => ops.metrics() : operator(() => ops.metrics()) }),
+    "/api/v1/stats": only({ GET: operator(() => ops.stats()) }),
+  };
+}
+
+function authenticated(
+  { log, metrics }: { readonly log: Log; readonly metrics: Metrics },
+  check: SecretCheck,
+  run: Handler,
+): Handler {
+  return (request, server) => {
+    const verdict = checkCaller(check, request.headers);
+    if (verdict === "accepted") return run(request, server);
+    metrics.authFailures.add(verdict);
+    log.warning?.("SECURITY", "http", "Unauthorized Request", { path: pathOf(request), secret: verdict });
+    return problem(unauthorized(verdict));
   };
 }
 

@@ -9,6 +9,7 @@ import type { Runtime } from "../runtime.ts";
 import { createClients } from "./clients.ts";
 import { type Commands, createCommands } from "./commands.ts";
 import { retire, type Socket } from "./connection.ts";
+import { spread } from "./drain.ts";
 import { createFanout, type PubSub } from "./fanout.ts";
 import { createFeeds } from "./feeds.ts";
 import { startLiveness } from "./liveness.ts";
@@ -25,6 +26,7 @@ const SCOPE = "websocket_endpoint";
 /** Those who are sent away come back within this, each at a time of its own. */
 const RECONNECT_MIN_MS = 500;
 const RECONNECT_SPREAD_MS = 4_500;
+const RECONNECT_PER_CLIENT_MS = 1;
 
 /** What happens on the sockets, told to the hub by the edge. Every function is synchronous: see DESIGN.md on Bun. */
 export interface SocketEvents {
@@ -43,8 +45,13 @@ export interface Hub extends SocketEvents {
   readonly commands: Commands;
   readonly workers: Workers;
   readonly sse: SseClients;
-  /** Ends every connection, workers last, so that nobody is told of a worker that went only because the hub did. */
-  stop(): void;
+  /** Open WebSockets; `clientStream` is the stream-framed part of `client`. */
+  connections(): { readonly client: number; readonly clientStream: number; readonly worker: number };
+  /**
+   * Says goodbye to every connection and ends it, workers last: with 1001 at once, or with 1012 spread over `spreadMs`.
+   * The stream goes on for those who are still there.
+   */
+  stop(spreadMs: number): Promise<void>;
 }
 
 export interface HubOptions {
@@ -137,6 +144,14 @@ export function createHub({ config, runtime, log, backplane, pubSub, metrics }: 
     commands,
     workers,
     sse,
+    connections() {
+      const counts = { client: 0, clientStream: 0, worker: 0 };
+      for (const { data } of sockets) {
+        counts[data.clientType] += 1;
+        if (data.clientType === "client" && data.framing === "stream") counts.clientStream += 1;
+      }
+      return counts;
+    },
     open(socket) {
       const { connId, clientType, framing, refusal } = socket.data;
       if (refusal !== undefined) {
@@ -183,25 +198,39 @@ export function createHub({ config, runtime, log, backplane, pubSub, metrics }: 
       }
       leave(socket);
     },
-    stop() {
-      stopLiveness();
-      stopHeartbeat();
-      slow.stop();
+    async stop(spreadMs) {
+      const close = spreadMs === 0 ? CLOSE.goingAway : CLOSE.restart;
+      // Later comers get their share of the wait too; nobody is told of a worker that went only because the hub did.
+      const clients = [...sockets].filter((socket) => socket.data.clientType === "client");
+      const reconnectAfterMs = (): number => {
+        const spreadOfFleetMs =
+          RECONNECT_SPREAD_MS + RECONNECT_PER_CLIENT_MS * (clients.length + sse.count());
+        return RECONNECT_MIN_MS + Math.floor(runtime.random() * spreadOfFleetMs);
+      };
+      const dismiss = (socket: Socket): void => {
+        if (socket.data.retired) return;
+        const { clientType, framing } = socket.data;
+        if (clientType === "client" && framing === "stream")
+          socket.send(goodbyeJson("shutdown", reconnectAfterMs()));
+        retire(socket, close);
+      };
+      await spread(
+        runtime,
+        [...clients.map((socket) => () => dismiss(socket)), ...sse.farewells(reconnectAfterMs)],
+        spreadMs,
+      );
       workers.stop();
       commands.stop();
       publisher.stop();
       fanout.catchUp();
-      const reconnectAfterMs = (): number =>
-        RECONNECT_MIN_MS + Math.floor(runtime.random() * RECONNECT_SPREAD_MS);
-      sse.stop(reconnectAfterMs);
-      replays.stopAll();
-      const workersLast = [...sockets].sort((a, b) => a.data.clientType.localeCompare(b.data.clientType));
-      for (const socket of workersLast) {
-        const { clientType, framing } = socket.data;
-        if (clientType === "client" && framing === "stream")
-          socket.send(goodbyeJson("shutdown", reconnectAfterMs()));
-        retire(socket, CLOSE.goingAway);
+      for (const farewell of sse.farewells(reconnectAfterMs)) farewell();
+      for (const clientType of ["client", "worker"]) {
+        for (const socket of [...sockets]) if (socket.data.clientType === clientType) dismiss(socket);
       }
+      stopLiveness();
+      stopHeartbeat();
+      slow.stop();
+      replays.stopAll();
     },
   };
 }

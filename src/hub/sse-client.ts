@@ -38,8 +38,8 @@ export interface SseClients {
   open(sink: SseSink, connId: string, since: string | undefined, types: TypeFilter): SseClient;
   /** Sends every stream a heartbeat with its position, and ends those that have stalled. */
   heartbeat(): void;
-  /** Says goodbye to every stream and ends it. */
-  stop(reconnectAfterMs: () => number): void;
+  /** For each stream, what says goodbye to it and ends it. */
+  farewells(reconnectAfterMs: () => number): readonly (() => void)[];
   count(): number;
 }
 
@@ -148,13 +148,15 @@ export function createSseClients(options: SseClientsOptions): SseClients {
         else client.sink.write(encoder.encode(sseHeartbeat(backplane.cursorAt(client.replayOffset))));
       }
     },
-    stop(reconnectAfterMs) {
+    farewells(reconnectAfterMs) {
       feeds.flush();
-      for (const client of [...open]) {
+      return [...open].map((client) => () => {
+        if (!open.has(client)) return;
+        feeds.flush();
         client.sink.write(encoder.encode(sseEvent("goodbye", goodbyeJson("shutdown", reconnectAfterMs()))));
         leave(client);
         client.sink.end();
-      }
+      });
     },
     count: () => open.size,
   };

@@ -17,6 +17,8 @@ export interface Workers {
   describe(socket: Socket, metadata: string): void;
   /** The worker's socket has ended, or is about to be. Harmless when it is no longer registered. */
   leave(socket: Socket): void;
+  /** Calls `listener` after each change of the status, until the returned function is called. */
+  watch(listener: () => void): Cancel;
   /** Forgets everybody without a word. */
   stop(): void;
 }
@@ -31,12 +33,14 @@ export function createWorkers(
 ): Workers {
   /** Oldest first. A Map keeps that order, and replacing a value keeps its place. */
   const metadataOf = new Map<Socket, string>();
+  const listeners = new Set<() => void>();
   let status: WorkerStatus = OFFLINE;
   let cancelGrace: Cancel | undefined;
 
   const change = (next: WorkerStatus, registered?: Socket): void => {
     status = next;
     announce(next, registered);
+    for (const listener of listeners) listener();
   };
   const newest = (): [Socket, string] | undefined => [...metadataOf].at(-1);
 
@@ -76,6 +80,10 @@ export function createWorkers(
       }
       if (config.WORKER_OFFLINE_GRACE_MS === 0) change(OFFLINE);
       else cancelGrace = runtime.after(config.WORKER_OFFLINE_GRACE_MS, () => change(OFFLINE));
+    },
+    watch(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
     },
     stop() {
       cancelGrace?.();

@@ -1,0 +1,63 @@
+import type { Backplane } from "../backplane/backplane.ts";
+import type { Hub } from "../hub/hub.ts";
+import { type LoopLag, processFigures } from "../observe/figures.ts";
+import type { Registry } from "../observe/prometheus.ts";
+import type { Runtime } from "../runtime.ts";
+import { COMMIT, VERSION } from "../version.ts";
+
+export interface GaugesOptions {
+  readonly runtime: Runtime;
+  readonly hub: Hub;
+  readonly backplane: Backplane;
+  readonly registry: Registry;
+  readonly lag: LoopLag;
+  /** Wall clock. */
+  readonly startedMs: number;
+}
+
+/** Registers what is not counted but read when Prometheus asks. */
+export function registerGauges({ runtime, hub, backplane, registry, lag, startedMs }: GaugesOptions): void {
+  registry.gauge("vectra_connections", "Open connections.", () => {
+    const { client, worker } = hub.connections();
+    return {
+      'type="client",transport="websocket"': client,
+      'type="client",transport="sse"': hub.sse.count(),
+      'type="worker",transport="websocket"': worker,
+    };
+  });
+  registry.gauge("vectra_worker_online", "1 while a worker is online.", () =>
+    hub.workers.status().status === "online" ? 1 : 0,
+  );
+  registry.gauge(
+    "vectra_worker_last_seen_seconds",
+    "Since something last came from the worker; -1 without one.",
+    () => {
+      const worker = hub.workers.newest();
+      return worker === undefined ? -1 : (runtime.nowMs() - worker.lastSeenAtMs) / 1000;
+    },
+  );
+  registry.counted("vectra_conflated_total", "Messages superseded by conflation.", () =>
+    hub.publisher.conflated(),
+  );
+  registry.gauge("vectra_commands_waiting", "Commands that wait for the worker.", () =>
+    hub.commands.waiting(),
+  );
+  registry.gauge("vectra_history_messages", "Messages held.", () => backplane.fill().messages);
+  registry.gauge("vectra_history_bytes", "Bytes of the messages held.", () => backplane.fill().bytes);
+  registry.gauge("vectra_history_writable", "0 while the history file cannot be written.", () =>
+    backplane.trouble() === undefined ? 1 : 0,
+  );
+  registry.gauge("vectra_idempotency_keys", "Idempotency keys held.", () => backplane.fill().keys);
+  registry.gauge(
+    "vectra_event_loop_lag_seconds",
+    "Worst delay of a timer in the last 15 to 30 seconds.",
+    lag.worstSeconds,
+  );
+  registry.counted("process_cpu_seconds_total", "CPU time.", () => processFigures().cpuSeconds);
+  registry.gauge("process_resident_memory_bytes", "Resident memory.", () => processFigures().residentBytes);
+  registry.gauge("process_open_fds", "Open file descriptors.", () => processFigures().openFiles);
+  registry.gauge("process_start_time_seconds", "Start of the process, since 1970.", () => startedMs / 1000);
+  registry.gauge("vectra_build_info", "Always 1; the labels say what runs.", () => ({
+    [`version="${VERSION}",commit="${COMMIT}"`]: 1,
+  }));
+}
