@@ -3,6 +3,7 @@ import { createSecretCheck } from "./auth/secret.ts";
 import { createLocalBackplane } from "./backplane/local.ts";
 import { type Bridge, startBridge } from "./bridge/bridge.ts";
 import type { Config } from "./config/schema.ts";
+import { createGuard } from "./edge/guard.ts";
 import { createHealth } from "./edge/health.ts";
 import { type ListenerOptions, listenTcp, listenUnix, urlOf } from "./edge/listener.ts";
 import { createOps } from "./edge/ops.ts";
@@ -58,8 +59,9 @@ export async function start(config: Config, runtime: Runtime, log: Log): Promise
     config.OPS_TOKEN === undefined ? secrets : [...secrets, config.OPS_TOKEN],
   );
 
-  const routes = createRoutes({ config, runtime, log, hub, metrics, checkSecret });
-  const opsRoutes = createOpsRoutes({ config, log, metrics, health, ops, checkOperator });
+  const guard = createGuard({ config, runtime, log, metrics, checkSecret });
+  const routes = createRoutes({ config, runtime, log, hub, metrics, guard, checkSecret });
+  const opsRoutes = createOpsRoutes({ config, log, metrics, guard, health, ops, checkOperator });
   const websocket = websocketHandlers(config, log, hub);
   const listener = (served: ListenerOptions["routes"]): ListenerOptions => ({
     config,

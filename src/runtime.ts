@@ -17,6 +17,7 @@ export interface Runtime {
   randomHex(byteCount: number): string;
   /** A number in [0, 1): for jitter only. */
   random(): number;
+  fetch(url: string, init: BunFetchRequestInit): Promise<Response>;
   /** Takes one finished log line without its line end. */
   writeLog(line: string): void;
   /** Resolves when all log lines have left, or after `limitMs`. */
@@ -44,6 +45,7 @@ export function systemRuntime(): Runtime {
     soon: (run) => void setImmediate(run),
     randomHex: (byteCount) => crypto.getRandomValues(Buffer.alloc(byteCount)).toString("hex"),
     random: Math.random,
+    fetch: (url, init) => fetch(url, init),
     ...standardErrorSink(),
   };
 }

@@ -47,7 +47,7 @@ export function networkOf(address: string): string {
 }
 
 function readAddress(text: string): string | undefined {
-  // Built anew from its numbers: a slice of a header would keep all of that header in memory as long as it is a key.
+  // Built anew from its numbers: a slice of a header keeps all of that header in memory, and an address is kept long.
   if (isIPv4(text)) return text.split(".").map(Number).join(".");
   const [bare = ""] = text.split("%", 1);
   if (!isIPv6(bare)) return undefined;

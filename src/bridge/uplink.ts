@@ -140,9 +140,10 @@ export function createUplink(options: UplinkOptions): Uplink {
     if (isStopped || next !== undefined || current?.isJoined() !== true) return;
     if (current.role !== wanted()) {
       cancelSwitch ??= runtime.after(switches.nextDelayMs(), startSwitch);
-    } else if (current.role === "worker" && status().metadata !== told) {
-      register(current);
+      return;
     }
+    switchTrouble = undefined;
+    if (current.role === "worker" && status().metadata !== told) register(current);
   };
 
   const startSwitch = (): void => {

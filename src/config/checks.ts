@@ -62,6 +62,14 @@ export function crossCheck(settings: Settings): Problem[] {
       repair: "set only one of the two",
     });
   }
+  if (settings.CLIENT_AUTH_CACHE_MS > 0 && settings.CLIENT_AUTH_URL === undefined) {
+    problems.push({
+      key: "CLIENT_AUTH_CACHE_MS",
+      value: String(settings.CLIENT_AUTH_CACHE_MS),
+      why: "is set without CLIENT_AUTH_URL, so clients are let in unasked",
+      repair: "set CLIENT_AUTH_URL, or leave it out",
+    });
+  }
   if (settings.WORKER_SECRET_PREVIOUS !== undefined && settings.WORKER_SECRET === undefined) {
     problems.push({
       key: "WORKER_SECRET_PREVIOUS",

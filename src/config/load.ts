@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { ANY_ORIGIN, SAME_ORIGIN } from "../auth/origin.ts";
 import { formatConflation } from "../protocol/conflation.ts";
 import { crossCheck, DEVELOPMENT_SECRET } from "./checks.ts";
 import {
@@ -84,6 +85,7 @@ export function loadConfig(sources: Sources): Loaded {
       ...settings,
       HOST: settings.HOST ?? (unprotected ? "127.0.0.1" : "::"),
       WORKER_SECRET: settings.WORKER_SECRET ?? DEVELOPMENT_SECRET,
+      ALLOWED_ORIGINS: settings.ALLOWED_ORIGINS ?? [settings.ENV === "production" ? SAME_ORIGIN : ANY_ORIGIN],
       tls,
       LOG_FORMAT: settings.LOG_FORMAT ?? (sources.isTerminal ? "text" : "json"),
     },

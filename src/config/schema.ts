@@ -2,10 +2,12 @@ import { z } from "zod";
 import { LOG_LEVELS } from "../observe/log.ts";
 import {
   absolutePaths,
+  authUrl,
   conflation,
   integer,
   oneOf,
   optionalInteger,
+  origins,
   path,
   type SettingNotes,
   secret,
@@ -91,6 +93,32 @@ export const configSchema = z.object({
   }),
   BRIDGE_URL: websocketUrl({ help: "WebSocket of an unmodified Vectra API to work beside" }),
 
+  ALLOWED_ORIGINS: origins({
+    help: "origins whose pages may connect: https://app.example.com, *.example.com, same-origin, *",
+    defaultNote: "* in development, same-origin in production",
+  }),
+  CLIENT_AUTH_URL: authUrl({ help: "asked by GET with a client's cookie or token whether it may enter" }),
+  CLIENT_AUTH_TIMEOUT_MS: integer(10, 600_000, 3_000, { unit: "ms", help: "how long its answer may take" }),
+  CLIENT_AUTH_CACHE_MS: integer(0, 3_600_000, 0, { unit: "ms", help: "how long its yes is remembered" }),
+  CLIENT_MAX_AGE_MS: integer(0, 2_592_000_000, 0, {
+    unit: "ms",
+    help: "after so long a client has to connect, and be let in, anew; 0: never",
+  }),
+  CLIENT_FRAMES_PER_SECOND: integer(0, 1_000_000, 50, {
+    help: "what a client may send on average; ten seconds' worth at once; 0: no limit",
+  }),
+  CLIENT_BYTES_PER_SECOND: integer(0, 1_073_741_824, 262_144, { unit: "bytes", help: "the same, in bytes" }),
+  MAX_CONNECTIONS: integer(0, 10_000_000, 50_000, { help: "clients at once; 0: no limit" }),
+  MAX_CONNECTIONS_PER_ADDRESS: integer(0, 10_000_000, 0, {
+    help: "clients at once from an IPv4 address or IPv6 /64; 0: no limit",
+  }),
+  WRONG_SECRETS_PER_MINUTE: integer(0, 1_000_000, 100, {
+    help: "wrong secrets from an address before it is answered 429; 0: no limit",
+  }),
+  TRUST_PROXY: integer(0, 16, 0, {
+    help: "how many proxies in front of the hub are believed in X-Forwarded-*",
+  }),
+
   DRAIN_DELAY_MS: integer(0, 3_600_000, 0, {
     unit: "ms",
     help: "on a signal: how long /readyz is red before the listener closes",
@@ -127,6 +155,7 @@ export type Config = Settings & {
   readonly HOST: string;
   readonly WORKER_SECRET: string;
   readonly LOG_FORMAT: "text" | "json";
+  readonly ALLOWED_ORIGINS: readonly string[];
   /** What TLS_CERT_FILE and TLS_KEY_FILE hold. */
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
 };

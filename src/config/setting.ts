@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { parseAuthUrl } from "../auth/forward.ts";
+import { parseOrigins } from "../auth/origin.ts";
 import { type ConflationRule, parseConflation } from "../protocol/conflation.ts";
 
 /** What is printed about a setting beside its name. */
@@ -130,6 +132,34 @@ export function conflation(notes: Help) {
     })
     .default([])
     .register(settingNotes, { defaultNote: "", accepts: "rules like DOC_PROGRESS:doc_id:100", ...notes });
+}
+
+/** Origins, separated by commas; may be missing. */
+export function origins(notes: Help) {
+  return z
+    .string()
+    .transform((list, context) => {
+      const parsed = parseOrigins(list);
+      if (parsed.ok) return parsed.origins;
+      context.addIssue({ code: "custom", message: parsed.why });
+      return z.NEVER;
+    })
+    .optional()
+    .register(settingNotes, { defaultNote: "", accepts: "origins", ...notes });
+}
+
+/** The address of forward-auth; may be missing. */
+export function authUrl(notes: Help) {
+  return z
+    .string()
+    .transform((text, context) => {
+      const parsed = parseAuthUrl(text);
+      if (parsed.ok) return parsed.url;
+      context.addIssue({ code: "custom", message: parsed.why });
+      return z.NEVER;
+    })
+    .optional()
+    .register(settingNotes, { defaultNote: "", accepts: "http:// or https:// address", ...notes });
 }
 
 /** The address of a WebSocket; may be missing. */

@@ -2,21 +2,24 @@ import type { SseClient, SseClients, SseSink } from "../hub/sse-client.ts";
 import type { Log } from "../observe/log.ts";
 import { readFilter } from "../protocol/filter.ts";
 import type { Runtime } from "../runtime.ts";
+import type { Guard, Peers } from "./guard.ts";
 import { badRequest, problem } from "./problem.ts";
 import { queryOf } from "./target.ts";
 
-/** The part of Bun's server that an endless response needs. */
-export interface Timeouts {
-  timeout(request: Request, seconds: number): void;
-}
-
 /** `GET /api/v1/events` (PROTOCOL.md, section 4; WHATWG HTML, section 9.2). */
-export function createEventsRoute(sse: SseClients, runtime: Runtime, log: Log) {
-  return (request: Request, server: Timeouts): Response => {
+export function createEventsRoute(sse: SseClients, runtime: Runtime, log: Log, guard: Guard) {
+  return async (request: Request, server: Peers): Promise<Response> => {
     const query = queryOf(request);
     const filter = readFilter(query.get("types"));
     if (!filter.ok) return problem(badRequest("bad_types", filter.why));
     const since = request.headers.get("last-event-id") || query.get("since") || undefined;
+    const admission = await guard.admit(request, server, guard.addressOf(request, server));
+    if (!admission.ok) return problem(admission.problem);
+    // Whoever left while forward-auth was asked never starts the stream that would give the place back.
+    if (request.signal.aborted) {
+      admission.leave();
+      return new Response(null, { status: 499 });
+    }
     const connId = runtime.randomHex(4);
     log.debug?.("START", "events", "Stream Opened", { conn_id: connId });
     // Without this Bun cuts a stream that is quiet for 10 seconds.
@@ -26,6 +29,7 @@ export function createEventsRoute(sse: SseClients, runtime: Runtime, log: Log) {
     let finish: (() => void) | undefined;
     const closed = (): void => {
       client?.closed();
+      admission.leave();
       finish?.();
       log.debug?.("FINISH", "events", "Stream Closed", { conn_id: connId });
     };

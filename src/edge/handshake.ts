@@ -4,25 +4,38 @@ import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { CLOSE, type Close } from "../protocol/close.ts";
 import { STREAM_SUBPROTOCOL } from "../protocol/envelope.ts";
-import { readFilter } from "../protocol/filter.ts";
+import { readFilter, type TypeFilter } from "../protocol/filter.ts";
 import type { Runtime } from "../runtime.ts";
-import { normalAddress } from "./address.ts";
+import type { Admission, Guard, Peers } from "./guard.ts";
 import { badRequest, methodNotAllowed, problem } from "./problem.ts";
 import { queryOf } from "./target.ts";
 
 const SCOPE = "websocket_endpoint";
 
 /** The part of Bun's server that a handshake needs. */
-export interface Upgrader {
+export interface Upgrader extends Peers {
   upgrade(request: Request, options: { data: Connection; headers: Record<string, string> }): boolean;
-  requestIP(request: Request): { address: string } | null;
 }
 
 export interface HandshakeOptions {
   readonly runtime: Runtime;
   readonly log: Log;
   readonly metrics: Metrics;
+  readonly guard: Guard;
   readonly checkSecret: SecretCheck;
+}
+
+type Answer = Response | undefined;
+
+/** What a handshake asked for, once it is known to be one. */
+interface Visit {
+  readonly request: Request;
+  readonly server: Upgrader;
+  readonly query: URLSearchParams;
+  readonly isStream: boolean;
+  readonly types: TypeFilter;
+  readonly connId: string;
+  readonly address: string;
 }
 
 /**
@@ -31,62 +44,37 @@ export interface HandshakeOptions {
  * browser's or a worker's code; the hub then closes it at once.
  * @returns undefined once the socket is Bun's
  */
-export function createHandshake({ runtime, log, metrics, checkSecret }: HandshakeOptions) {
-  return (request: Request, server: Upgrader): Response | undefined => {
-    const refused = refusePlainRequest(request);
-    if (refused !== undefined) return refused;
-
-    const query = queryOf(request);
-    // FastAPI, the original's framework, takes the last of several values; so does this.
-    const requestedType = query.getAll("client_type").at(-1) ?? "client";
-    const token = query.getAll("token").at(-1) ?? null;
-    const filter = readFilter(query.get("types"));
-    if (!filter.ok) return problem(badRequest("bad_types", filter.why));
-    const isStream = offersStream(request);
-    const connId = runtime.randomHex(4);
-    const address = normalAddress(server.requestIP(request)?.address);
-    log.debug?.("CONNECT", SCOPE, "Incoming connection", { conn_id: connId, type: requestedType, address });
-
-    let refusal: Close | undefined;
-    if (!isClientType(requestedType)) {
-      refusal = { ...CLOSE.policy, reason: "unknown client_type: use client or worker" };
-      metrics.refusals.add("client_type");
-      log.warning?.("SECURITY", SCOPE, "Unknown Client Type", {
-        conn_id: connId,
-        type: requestedType,
-        address,
-      });
-    } else if (requestedType === "worker") {
-      const verdict = checkSecret(request.headers.get("x-worker-secret"), token);
-      if (verdict !== "accepted") {
-        refusal = { ...CLOSE.policy, reason: `worker secret ${verdict}` };
-        metrics.authFailures.add(verdict);
-        log.warning?.("SECURITY", SCOPE, "Unauthorized Worker Attempt", {
-          conn_id: connId,
-          secret: verdict,
-          address,
-        });
-      }
-    }
+export function createHandshake({ runtime, log, metrics, guard, checkSecret }: HandshakeOptions) {
+  const upgrade = (
+    visit: Visit,
+    clientType: ClientType,
+    refusal?: Close,
+    leave = (): void => undefined,
+  ): Answer => {
+    const { request, server, isStream } = visit;
     const nowMs = runtime.monotonicMs();
     const data: Connection = {
-      connId,
-      clientType: requestedType === "worker" ? "worker" : "client",
+      connId: visit.connId,
+      clientType,
       framing: isStream ? "stream" : "raw",
-      address,
+      address: visit.address,
       refusal,
-      types: filter.types,
-      since: query.get("since") || undefined,
+      types: visit.types,
+      since: visit.query.get("since") || undefined,
       connectedAtMs: runtime.nowMs(),
+      leave,
+      openedMs: nowMs,
       lastSeenMs: nowMs,
       lastPingMs: nowMs,
       retired: false,
       replay: undefined,
       lastCommandId: "",
+      allowance: undefined,
     };
     // Without a header of its own Bun would echo the first subprotocol offered, whatever it is; an empty one sends none.
     const headers = { "sec-websocket-protocol": isStream ? STREAM_SUBPROTOCOL : "" };
     if (server.upgrade(request, { data, headers })) return undefined;
+    leave();
     return problem({
       status: 400,
       code: "bad_handshake",
@@ -95,6 +83,65 @@ export function createHandshake({ runtime, log, metrics, checkSecret }: Handshak
         "Sec-WebSocket-Key must be 16 bytes in base64, and Connection must name Upgrade (RFC 6455, section 4.2.1)",
     });
   };
+
+  const worker = (visit: Visit): Answer => {
+    const token = visit.query.getAll("token").at(-1) ?? null;
+    const verdict = checkSecret(visit.request.headers.get("x-worker-secret"), token);
+    if (verdict === "accepted") return upgrade(visit, "worker");
+    metrics.authFailures.add(verdict);
+    const tooMany = verdict === "wrong" ? guard.wrongSecret(visit.address) : undefined;
+    if (tooMany !== undefined) return problem(tooMany);
+    const { connId, address } = visit;
+    log.warning?.("SECURITY", SCOPE, "Unauthorized Worker Attempt", {
+      conn_id: connId,
+      secret: verdict,
+      address,
+    });
+    return upgrade(visit, "worker", { ...CLOSE.policy, reason: `worker secret ${verdict}` });
+  };
+
+  const client = (visit: Visit, admission: Admission): Answer => {
+    if (admission.ok) return upgrade(visit, "client", undefined, admission.leave);
+    // Vectra's dashboard resets its backoff whenever a socket opens, so a raw client must not be let open one.
+    return visit.isStream ? upgrade(visit, "client", admission.close) : problem(admission.problem);
+  };
+
+  return (request: Request, server: Upgrader): Answer | Promise<Answer> => {
+    const refused = refusePlainRequest(request);
+    if (refused !== undefined) return refused;
+    const foreign = guard.checkOrigin(request);
+    if (foreign !== undefined) return problem(foreign);
+    const query = queryOf(request);
+    const filter = readFilter(query.get("types"));
+    if (!filter.ok) return problem(badRequest("bad_types", filter.why));
+
+    const visit: Visit = {
+      request,
+      server,
+      query,
+      isStream: offersStream(request),
+      types: filter.types,
+      connId: runtime.randomHex(4),
+      address: guard.addressOf(request, server),
+    };
+    // FastAPI, the original's framework, takes the last of several values; so does this.
+    const type = query.getAll("client_type").at(-1) ?? "client";
+    const about = { conn_id: visit.connId, type, address: visit.address };
+    log.debug?.("CONNECT", SCOPE, "Incoming connection", about);
+    if (type === "worker") return worker(visit);
+    if (type !== "client") {
+      log.warning?.("SECURITY", SCOPE, "Unknown Client Type", about);
+      metrics.refusals.add("client_type");
+      return upgrade(visit, "client", {
+        ...CLOSE.policy,
+        reason: "unknown client_type: use client or worker",
+      });
+    }
+    const admission = guard.admit(request, server, visit.address);
+    return admission instanceof Promise
+      ? admission.then((settled) => client(visit, settled))
+      : client(visit, admission);
+  };
 }
 
 function offersStream(request: Request): boolean {
@@ -102,14 +149,8 @@ function offersStream(request: Request): boolean {
   return offered.split(",").some((name) => name.trim() === STREAM_SUBPROTOCOL);
 }
 
-function isClientType(value: string): value is ClientType {
-  return value === "client" || value === "worker";
-}
-
 function refusePlainRequest(request: Request): Response | undefined {
-  if (request.method !== "GET") {
-    return problem(methodNotAllowed(request.method, ["GET"]));
-  }
+  if (request.method !== "GET") return problem(methodNotAllowed(request.method, ["GET"]));
   const upgrade = request.headers.get("upgrade") ?? "";
   if (
     !upgrade
@@ -117,22 +158,20 @@ function refusePlainRequest(request: Request): Response | undefined {
       .split(/\s*,\s*/)
       .includes("websocket")
   ) {
-    return problem({
-      status: 426,
-      code: "upgrade_required",
-      title: "Upgrade required",
-      detail: "this path speaks WebSocket (RFC 6455)",
-      headers: { upgrade: "websocket", connection: "Upgrade" },
-    });
+    return upgradeRequired("this path speaks WebSocket (RFC 6455)");
   }
   if (request.headers.get("sec-websocket-version") !== "13") {
-    return problem({
-      status: 426,
-      code: "upgrade_required",
-      title: "Upgrade required",
-      detail: "this server speaks version 13 of the WebSocket protocol only",
-      headers: { upgrade: "websocket", connection: "Upgrade", "sec-websocket-version": "13" },
-    });
+    return upgradeRequired("this server speaks version 13 of the WebSocket protocol only");
   }
   return undefined;
+}
+
+function upgradeRequired(detail: string): Response {
+  return problem({
+    status: 426,
+    code: "upgrade_required",
+    title: "Upgrade required",
+    detail,
+    headers: { upgrade: "websocket", connection: "Upgrade", "sec-websocket-version": "13" },
+  });
 }

@@ -8,6 +8,7 @@ import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Runtime } from "../runtime.ts";
 import { createEventsRoute } from "./events.ts";
+import type { Guard } from "./guard.ts";
 import { createHandshake } from "./handshake.ts";
 import type { Health } from "./health.ts";
 import type { Ops } from "./ops.ts";
@@ -28,15 +29,16 @@ export interface RoutesOptions {
   readonly log: Log;
   readonly hub: Hub;
   readonly metrics: Metrics;
+  readonly guard: Guard;
   readonly checkSecret: SecretCheck;
 }
 
 /** The paths of clients, workers and backends (PROTOCOL.md, sections 1 and 4). */
 export function createRoutes(options: RoutesOptions): Record<string, Handler> {
-  const { config, runtime, log, hub, checkSecret } = options;
+  const { config, runtime, log, hub, guard, checkSecret } = options;
   const { publisher, commands, workers, sse } = hub;
   const secret = (run: Handler): Handler => authenticated(options, checkSecret, run);
-  const events = createEventsRoute(sse, runtime, log);
+  const events = createEventsRoute(sse, runtime, log, guard);
   const handshake = createHandshake(options);
 
   return {
@@ -45,8 +47,18 @@ export function createRoutes(options: RoutesOptions): Record<string, Handler> {
     "/api/v1/worker/messages/:id": only({
       GET: secret((request) => commandState(commands, request.params["id" as never] ?? "")),
     }),
-    "/api/v1/worker": only({ GET: () => workerState(workers, commands) }),
-    "/api/v1/events": only({ GET: events }),
+    "/api/v1/worker": asClient(
+      guard,
+      only({
+        async GET(request, server) {
+          // A backend is no client: its secret says enough.
+          const isBackend = checkCaller(checkSecret, request.headers) === "accepted";
+          const turnedAway = isBackend ? undefined : await guard.identify(request, server);
+          return turnedAway === undefined ? workerState(workers, commands) : problem(turnedAway.problem);
+        },
+      }),
+    ),
+    "/api/v1/events": asClient(guard, only({ GET: events })),
     ...Object.fromEntries(config.WS_PATHS.map((path) => [path, handshake])),
   };
 }
@@ -55,6 +67,7 @@ export interface OpsRoutesOptions {
   readonly config: Config;
   readonly log: Log;
   readonly metrics: Metrics;
+  readonly guard: Guard;
   readonly health: Health;
   readonly ops: Ops;
   /** Takes the worker secret and OPS_TOKEN. */
@@ -75,7 +88,7 @@ export function createOpsRoutes(options: OpsRoutesOptions): Record<string, Handl
 }
 
 function authenticated(
-  { log, metrics }: { readonly log: Log; readonly metrics: Metrics },
+  { log, metrics, guard }: Pick<RoutesOptions, "log" | "metrics" | "guard">,
   check: SecretCheck,
   run: Handler,
 ): Handler {
@@ -83,8 +96,25 @@ function authenticated(
     const verdict = checkCaller(check, request.headers);
     if (verdict === "accepted") return run(request, server);
     metrics.authFailures.add(verdict);
+    const tooMany = verdict === "wrong" ? guard.wrongSecret(guard.addressOf(request, server)) : undefined;
+    if (tooMany !== undefined) return problem(tooMany);
     log.warning?.("SECURITY", "http", "Unauthorized Request", { path: pathOf(request), secret: verdict });
     return problem(unauthorized(verdict));
+  };
+}
+
+/** What pages of other sites may read, if they are allowed: refuses foreign ones, and says so to the others (CORS). */
+function asClient(guard: Guard, run: Handler): Handler {
+  return async (request, server) => {
+    if (request.method === "OPTIONS") {
+      const headers = guard.preflight(request);
+      if (headers !== undefined) return new Response(null, { status: 204, headers });
+    }
+    const foreign = guard.checkOrigin(request);
+    if (foreign !== undefined) return problem(foreign);
+    const response = await run(request, server);
+    for (const [name, value] of Object.entries(guard.cors(request))) response?.headers.set(name, value);
+    return response;
   };
 }
 

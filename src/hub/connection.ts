@@ -1,6 +1,7 @@
 import type { Close } from "../protocol/close.ts";
 import type { TypeFilter } from "../protocol/filter.ts";
 import type { Framing } from "../protocol/topics.ts";
+import type { Allowance } from "./flood.ts";
 import type { Replay } from "./replay.ts";
 
 export type ClientType = "client" | "worker";
@@ -20,6 +21,10 @@ export interface Connection {
   readonly since: string | undefined;
   /** Wall clock. */
   readonly connectedAtMs: number;
+  /** On the monotonic clock. */
+  readonly openedMs: number;
+  /** Gives the connection's place back, once it has ended. */
+  readonly leave: () => void;
   /** When something last came from the peer, and when it was last pinged; on the monotonic clock. */
   lastSeenMs: number;
   lastPingMs: number;
@@ -27,6 +32,8 @@ export interface Connection {
   retired: boolean;
   /** Set while the client catches up. */
   replay: Replay | undefined;
+  /** What a client may still send; undefined where there is no limit. */
+  allowance: Allowance | undefined;
   /** The newest command sent to a raw-framed worker. Every ping to it carries this, so that any pong acknowledges it. */
   lastCommandId: string;
 }

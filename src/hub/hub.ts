@@ -12,6 +12,7 @@ import { retire, type Socket } from "./connection.ts";
 import { spread } from "./drain.ts";
 import { createFanout, type PubSub } from "./fanout.ts";
 import { createFeeds } from "./feeds.ts";
+import { createFloodGuard } from "./flood.ts";
 import { startLiveness } from "./liveness.ts";
 import { createPublisher, type Publisher } from "./publisher.ts";
 import { createReplays } from "./replay.ts";
@@ -118,6 +119,23 @@ export function createHub({ config, runtime, log, backplane, pubSub, metrics }: 
     },
   });
 
+  const flood = createFloodGuard({
+    framesPerSecond: config.CLIENT_FRAMES_PER_SECOND,
+    bytesPerSecond: config.CLIENT_BYTES_PER_SECOND,
+    maxMessageBytes: config.MAX_MESSAGE_BYTES,
+  });
+  /** Workers have no allowance: they hold the secret. */
+  const isWithinAllowance = (socket: Socket, byteCount: number): boolean => {
+    const { allowance, connId, retired } = socket.data;
+    if (allowance === undefined || flood.take(allowance, runtime.monotonicMs(), byteCount)) return true;
+    if (!retired) {
+      metrics.refusals.add("flood");
+      log.warning?.("SECURITY", SCOPE, "Client Flood", { conn_id: connId });
+      retire(socket, { ...CLOSE.policy, reason: "too many frames" });
+    }
+    return false;
+  };
+
   const leave = (socket: Socket): void => {
     sockets.delete(socket);
     if (socket.data.replay !== undefined) replays.stop(socket.data.replay);
@@ -160,6 +178,7 @@ export function createHub({ config, runtime, log, backplane, pubSub, metrics }: 
       }
       sockets.add(socket);
       if (clientType === "client") {
+        socket.data.allowance = flood.start(runtime.monotonicMs());
         log.debug?.("START", SCOPE, "Client Connected", { conn_id: connId });
         greet(socket);
         return;
@@ -170,7 +189,7 @@ export function createHub({ config, runtime, log, backplane, pubSub, metrics }: 
       if (framing === "raw") commands.workerReady(socket);
     },
     text(socket, text) {
-      if (socket.data.retired) return;
+      if (socket.data.retired || !isWithinAllowance(socket, text.length)) return;
       socket.data.lastSeenMs = runtime.monotonicMs();
       if (text === "ping") send(socket, "pong");
       else if (text === "get_worker_status") sendStatus(socket, workers.status());
@@ -180,9 +199,11 @@ export function createHub({ config, runtime, log, backplane, pubSub, metrics }: 
       if (!socket.data.retired) retire(socket, CLOSE.binary);
     },
     seen(socket) {
+      if (!isWithinAllowance(socket, 0)) return;
       socket.data.lastSeenMs = runtime.monotonicMs();
     },
     pong(socket, payload) {
+      if (!isWithinAllowance(socket, payload.length)) return;
       socket.data.lastSeenMs = runtime.monotonicMs();
       if (payload !== "" && !socket.data.retired) commands.pong(socket, payload);
     },
@@ -193,6 +214,7 @@ export function createHub({ config, runtime, log, backplane, pubSub, metrics }: 
     closed(socket, code) {
       const { connId, clientType, refusal } = socket.data;
       socket.data.retired = true;
+      socket.data.leave();
       if (refusal === undefined) {
         log.info?.("FINISH", SCOPE, `${clientType} Disconnected`, { conn_id: connId, code });
       }

@@ -1,6 +1,7 @@
 import type { Config } from "../config/schema.ts";
+import { CLOSE } from "../protocol/close.ts";
 import type { Runtime } from "../runtime.ts";
-import type { Socket } from "./connection.ts";
+import { retire, type Socket } from "./connection.ts";
 
 /** A dead peer is noticed at most this much after its time-out, and at most a quarter of the shortest interval late. */
 const SWEEP_LIMIT_MS = 1_000;
@@ -12,7 +13,10 @@ const SWEEP_LIMIT_MS = 1_000;
  * @returns a function that stops it
  */
 export function startLiveness(
-  config: Pick<Config, "HEARTBEAT_INTERVAL_MS" | "HEARTBEAT_TIMEOUT_MS" | "WORKER_TIMEOUT_MS">,
+  config: Pick<
+    Config,
+    "HEARTBEAT_INTERVAL_MS" | "HEARTBEAT_TIMEOUT_MS" | "WORKER_TIMEOUT_MS" | "CLIENT_MAX_AGE_MS"
+  >,
   runtime: Runtime,
   sockets: ReadonlySet<Socket>,
   end: (socket: Socket, silentMs: number) => void,
@@ -23,6 +27,7 @@ export function startLiveness(
     worker: Math.min(config.WORKER_TIMEOUT_MS, config.HEARTBEAT_TIMEOUT_MS),
   };
   const sweepMs = Math.min(SWEEP_LIMIT_MS, Math.ceil(intervalMs / 4));
+  const maxAgeMs = config.CLIENT_MAX_AGE_MS;
   let sweptMs = runtime.monotonicMs();
   let graceEndsMs = 0;
 
@@ -36,6 +41,12 @@ export function startLiveness(
       const silentMs = nowMs - socket.data.lastSeenMs;
       if (silentMs >= timeoutMs[socket.data.clientType] && nowMs >= graceEndsMs) {
         end(socket, silentMs);
+      } else if (
+        maxAgeMs > 0 &&
+        socket.data.clientType === "client" &&
+        nowMs - socket.data.openedMs >= maxAgeMs
+      ) {
+        retire(socket, CLOSE.expired);
       } else if (nowMs - socket.data.lastPingMs >= intervalMs) {
         socket.data.lastPingMs = nowMs;
         // To a raw-framed worker each ping carries its newest command (see Connection).

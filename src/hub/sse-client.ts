@@ -48,7 +48,10 @@ const RETRY_MIN_MS = 1_000;
 const RETRY_SPREAD_MS = 4_000;
 
 export interface SseClientsOptions {
-  readonly config: Pick<Config, "HEARTBEAT_INTERVAL_MS" | "HEARTBEAT_TIMEOUT_MS" | "SLOW_CONSUMER_BYTES">;
+  readonly config: Pick<
+    Config,
+    "HEARTBEAT_INTERVAL_MS" | "HEARTBEAT_TIMEOUT_MS" | "SLOW_CONSUMER_BYTES" | "CLIENT_MAX_AGE_MS"
+  >;
   readonly runtime: Runtime;
   readonly backplane: Backplane;
   readonly fanout: Fanout;
@@ -61,6 +64,7 @@ export interface SseClientsOptions {
 
 interface Open {
   readonly sink: SseSink;
+  readonly openedMs: number;
   readonly feed: Feed;
   readonly replay: Replay;
   /** Where this stream stands; undefined once it is live. */
@@ -79,6 +83,14 @@ export function createSseClients(options: SseClientsOptions): SseClients {
     replays.stop(client.replay);
   };
 
+  const isTooOld = ({ openedMs }: Open): boolean =>
+    config.CLIENT_MAX_AGE_MS > 0 && runtime.monotonicMs() - openedMs >= config.CLIENT_MAX_AGE_MS;
+
+  const end = (client: Open): void => {
+    leave(client);
+    client.sink.end();
+  };
+
   const goLive = (client: Open): void => {
     client.replayOffset = undefined;
     const cursor = backplane.cursorAt(fanout.liveOffset());
@@ -94,6 +106,7 @@ export function createSseClients(options: SseClientsOptions): SseClients {
     };
     const client: Open = {
       sink,
+      openedMs: runtime.monotonicMs(),
       replayOffset: undefined,
       feed: {
         types,
@@ -144,6 +157,7 @@ export function createSseClients(options: SseClientsOptions): SseClients {
       for (const client of open) {
         // A peer that takes nothing is not told apart from a slow one by TCP for minutes.
         if (client.sink.stalledMs() > config.HEARTBEAT_TIMEOUT_MS) client.replay.abandon("stalled");
+        else if (isTooOld(client)) end(client);
         else if (client.replayOffset === undefined) client.feed.write(live);
         else client.sink.write(encoder.encode(sseHeartbeat(backplane.cursorAt(client.replayOffset))));
       }
@@ -154,8 +168,7 @@ export function createSseClients(options: SseClientsOptions): SseClients {
         if (!open.has(client)) return;
         feeds.flush();
         client.sink.write(encoder.encode(sseEvent("goodbye", goodbyeJson("shutdown", reconnectAfterMs()))));
-        leave(client);
-        client.sink.end();
+        end(client);
       });
     },
     count: () => open.size,

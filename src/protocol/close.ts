@@ -11,6 +11,12 @@ export const CLOSE = {
   tooBig: { code: 1009, reason: "message too big", comeBack: "after fixing it" },
   fault: { code: 1011, reason: "a fault in the hub", comeBack: "after a random delay" },
   restart: { code: 1012, reason: "the hub is restarting", comeBack: "after a random delay" },
+  expired: {
+    code: 1012,
+    reason: "connected for CLIENT_MAX_AGE_MS: come back",
+    comeBack: "after a random delay",
+  },
+  capacity: { code: 1013, reason: "at capacity", comeBack: "after a random delay" },
   tooSlow: { code: 1013, reason: "too slow for the stream", comeBack: "after a random delay" },
   replaced: { code: 4001, reason: "replaced by a newer worker", comeBack: "no" },
 } as const;
