@@ -16,11 +16,12 @@ export function addressFor(role: Role, bridgeUrl: string, secret: string): Addre
   url.searchParams.set("client_type", role);
   // A WebSocket refuses a URL with a fragment.
   url.hash = "";
-  const agent = { "user-agent": `vectra-hub/${VERSION}` };
-  if (role === "client") return { url: url.href, headers: agent };
+  // A hub refuses the second one: were BRIDGE_URL to lead to a hub, each message would go round for ever.
+  const always = { "user-agent": `vectra-hub/${VERSION}`, "x-vectra-bridge": "1" };
+  if (role === "client") return { url: url.href, headers: always };
   // A header's characters are bytes. Python's clients send UTF-8, so a secret beyond ASCII goes out like theirs.
   const bytes = Buffer.from(secret).toString("latin1");
-  return { url: url.href, headers: { ...agent, "x-worker-secret": bytes } };
+  return { url: url.href, headers: { ...always, "x-worker-secret": bytes } };
 }
 
 /** What of BRIDGE_URL may be logged: a query or user info may hold a secret. */

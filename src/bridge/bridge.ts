@@ -1,4 +1,5 @@
 import type { Config } from "../config/schema.ts";
+import { COMMAND_LIMIT_BYTES } from "../hub/commands.ts";
 import type { Hub } from "../hub/hub.ts";
 import type { Message } from "../hub/publisher.ts";
 import type { Log } from "../observe/log.ts";
@@ -8,9 +9,6 @@ import { openLink } from "./link.ts";
 import { createUplink } from "./uplink.ts";
 
 const SCOPE = "bridge";
-
-/** Python's websockets, which Vectra's worker uses, takes frames of up to 1 MiB: the envelope needs its share of that. */
-const TRIGGER_LIMIT_BYTES = 1_048_576 - 256;
 
 export interface Bridge {
   /** A check of `/readyz`. The hub serves without the API, so it only warns. */
@@ -41,7 +39,7 @@ export function startBridge({ config, bridgeUrl, runtime, log, hub }: BridgeOpti
   };
 
   const trigger = (type: string, text: string): void => {
-    if (Buffer.byteLength(text) > TRIGGER_LIMIT_BYTES) {
+    if (Buffer.byteLength(text) > COMMAND_LIMIT_BYTES) {
       log.warning?.("FAIL", SCOPE, "A command from the API is too large", { type });
       return;
     }

@@ -150,6 +150,14 @@ function offersStream(request: Request): boolean {
 }
 
 function refusePlainRequest(request: Request): Response | undefined {
+  if (request.headers.has("x-vectra-bridge")) {
+    return problem({
+      status: 508,
+      code: "loop",
+      title: "Loop detected",
+      detail: "this is a vectra-hub and not Vectra's API, so no bridge may lead to it: see BRIDGE_URL",
+    });
+  }
   if (request.method !== "GET") return problem(methodNotAllowed(request.method, ["GET"]));
   const upgrade = request.headers.get("upgrade") ?? "";
   if (

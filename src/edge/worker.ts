@@ -1,4 +1,4 @@
-import type { Commands } from "../hub/commands.ts";
+import { COMMAND_LIMIT_BYTES, type Commands } from "../hub/commands.ts";
 import type { Workers } from "../hub/workers.ts";
 import { isReserved, parseMessage } from "../protocol/message.ts";
 import { mediaType, readBody } from "./body.ts";
@@ -14,9 +14,6 @@ import {
   wrongType,
 } from "./problem.ts";
 import { queryOf } from "./target.ts";
-
-/** Python's websockets, which Vectra's worker uses, takes frames of up to 1 MiB: the envelope needs its share of that. */
-const COMMAND_LIMIT_BYTES = 1_048_576 - 256;
 
 /** `POST /api/v1/worker/messages` (PROTOCOL.md, section 4), once the caller's secret has been checked. */
 export function createCommandRoute(commands: Commands): (request: Request) => Promise<Response> {

@@ -30,6 +30,8 @@ export interface Commands {
   stop(): void;
 }
 
+/** Python's websockets, which Vectra's worker uses, takes frames of up to 1 MiB: the envelope needs its share of that. */
+export const COMMAND_LIMIT_BYTES = 1_048_576 - 256;
 /** With more bytes than this waiting, the queue counts as full. */
 const QUEUE_LIMIT_BYTES = 67_108_864;
 /** How long the fate of a command can be asked for after it is known, and of how many. */

@@ -15,7 +15,7 @@ import { createFeeds } from "./feeds.ts";
 import { createFloodGuard } from "./flood.ts";
 import { startLiveness } from "./liveness.ts";
 import { createPublisher, type Publisher } from "./publisher.ts";
-import { createReplays } from "./replay.ts";
+import { createReplays, PAGE_LIMIT_BYTES } from "./replay.ts";
 import { createSlowConsumers } from "./slow.ts";
 import { createSseClients, type SseClients } from "./sse-client.ts";
 import { createWorkerFrames } from "./worker-frames.ts";
@@ -85,7 +85,12 @@ export function createHub({ config, runtime, log, backplane, pubSub, metrics }: 
     metrics,
   });
   const publisher = createPublisher({ config, backplane, fanout, runtime, log, metrics });
-  const replays = createReplays(backplane, runtime, fanout.liveOffset);
+  const replays = createReplays(
+    backplane,
+    runtime,
+    fanout.liveOffset,
+    Math.min(PAGE_LIMIT_BYTES, config.SLOW_CONSUMER_BYTES / 4),
+  );
 
   const sendStatus = (socket: Socket, status: WorkerStatus): void => {
     send(socket, socket.data.framing === "raw" ? statusMessage(status) : workerJsonFrame(status));

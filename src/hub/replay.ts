@@ -28,9 +28,8 @@ export interface Replays {
 export const REPLAYS_LIMIT = 64;
 /** A replay that is backed up for so long gives its place to the next. */
 const STALL_LIMIT_MS = 15_000;
-/** What one replay is sent before its buffer is looked at. */
 const PAGE_LIMIT_MESSAGES = 256;
-const PAGE_LIMIT_BYTES = 131_072;
+export const PAGE_LIMIT_BYTES = 131_072;
 /** What all replays together may do in one turn of the event loop, so that live messages are not held up. */
 const TURN_LIMIT_MESSAGES = 1_024;
 const TURN_LIMIT_BYTES = 524_288;
@@ -46,11 +45,13 @@ interface Running {
 /**
  * Paces replays. A connection that replays is not subscribed; in the very turn in which its position reaches the live one
  * it joins. So nothing has to be queued for it meanwhile, and no message can fall between.
+ * @param pageLimitBytes what one replay is sent before its buffer is looked at, or one message if that is larger
  */
 export function createReplays(
   backplane: Pick<Backplane, "read">,
   runtime: Runtime,
   liveOffset: () => number,
+  pageLimitBytes: number,
 ): Replays {
   const running = new Map<Replay, Running>();
   const waiting = new Map<Replay, number>();
@@ -83,7 +84,7 @@ export function createReplays(
   /** Writes one page. @returns what it cost */
   const step = (run: Running): { messages: number; bytes: number } => {
     const cost = { messages: 1, bytes: 0 };
-    const page = backplane.read(run.offset, liveOffset(), PAGE_LIMIT_MESSAGES, PAGE_LIMIT_BYTES);
+    const page = backplane.read(run.offset, liveOffset(), PAGE_LIMIT_MESSAGES, pageLimitBytes);
     if (page.evicted) {
       finish(run);
       run.replay.abandon("evicted");
@@ -96,11 +97,13 @@ export function createReplays(
       for (const entry of page.entries) cost.bytes += entry.byteCount;
       cost.messages += page.entries.length;
     }
+    // Whoever joins while backed up would be closed as too slow by the next live message: `drained` comes back here.
+    if (run.replay.isBackedUp()) return cost;
     // Nothing can be published between this comparison and the join: both are in one synchronous step.
     if (run.offset >= liveOffset()) {
       finish(run);
       run.replay.join();
-    } else if (!run.replay.isBackedUp()) {
+    } else {
       enqueue(run);
     }
     return cost;

@@ -34,6 +34,8 @@ export function createSlowConsumers(
     for (const socket of sockets) {
       const bufferedBytes = socket.getBufferedAmount();
       if (bufferedBytes <= config.SLOW_CONSUMER_BYTES || socket.data.retired) continue;
+      // A replay is paced by its reader, and has a limit of its own on how long it may stand still.
+      if (socket.data.replay !== undefined) continue;
       onSlow(socket, bufferedBytes);
       retire(socket, CLOSE.tooSlow);
     }
