@@ -18,44 +18,51 @@ export interface Ring {
   fill(): { readonly messages: number; readonly bytes: number };
 }
 
+/** The first size of the slot array; it doubles until it holds `limits.messages`. */
+const FIRST_SLOTS = 1_024;
+
 /** @param lastOffset the offset after which the first entry will come */
 export function createRing(limits: RingLimits, lastOffset: number): Ring {
-  /** Entries before `start` are evicted; they are cut off only now and then, because shifting an array is linear. */
-  let entries: Entry[] = [];
-  let start = 0;
-  let bytes = 0;
+  // Offsets are consecutive, so an entry's place is its offset modulo the size. A slot is written over by its successor:
+  // nothing is shifted or copied, and what is evicted is let go at once.
+  let slots = new Array<Entry | undefined>(Math.min(FIRST_SLOTS, limits.messages));
+  let first = lastOffset + 1;
   let last = lastOffset;
+  let bytes = 0;
 
+  const count = (): number => last - first + 1;
+  const at = (offset: number): Entry => slots[offset % slots.length] as Entry;
   const dropOldest = (): void => {
-    bytes -= entries[start]?.byteCount ?? 0;
-    start++;
-    if (start > entries.length / 2 && start > 64) {
-      entries = entries.slice(start);
-      start = 0;
-    }
+    bytes -= at(first).byteCount;
+    slots[first % slots.length] = undefined;
+    first++;
   };
-  const count = (): number => entries.length - start;
-  const first = (): number => last - count() + 1;
+  const grow = (): void => {
+    const larger = new Array<Entry | undefined>(Math.min(slots.length * 2, limits.messages));
+    for (let offset = first; offset <= last; offset++) larger[offset % larger.length] = at(offset);
+    slots = larger;
+  };
 
   return {
     push(entry) {
-      entries.push(entry);
-      bytes += entry.byteCount;
+      if (count() === limits.messages) dropOldest();
+      else if (count() === slots.length) grow();
+      slots[entry.offset % slots.length] = entry;
       last = entry.offset;
-      while (count() > limits.messages || (bytes > limits.bytes && count() > 1)) dropOldest();
+      bytes += entry.byteCount;
+      while (bytes > limits.bytes && count() > 1) dropOldest();
     },
     expire(nowMs) {
-      while (count() > 0 && nowMs - (entries[start] as Entry).atMs > limits.ageMs) dropOldest();
+      while (count() > 0 && nowMs - at(first).atMs > limits.ageMs) dropOldest();
     },
-    firstOffset: first,
+    firstOffset: () => first,
     lastOffset: () => last,
     read(offset, upTo, limitMessages, limitBytes) {
-      if (offset < first() - 1) return { evicted: true };
+      if (offset < first - 1) return { evicted: true };
       const page: Entry[] = [];
       let pageBytes = 0;
-      for (let at = start + (offset - first() + 1); at < entries.length; at++) {
-        const entry = entries[at] as Entry;
-        if (entry.offset > upTo || page.length === limitMessages) break;
+      for (let next = offset + 1; next <= Math.min(upTo, last) && page.length < limitMessages; next++) {
+        const entry = at(next);
         if (page.length > 0 && pageBytes + entry.byteCount > limitBytes) break;
         page.push(entry);
         pageBytes += entry.byteCount;

@@ -6,29 +6,44 @@ import type { Backplane, KeyRecord } from "../../src/backplane/backplane.ts";
 import { createLocalBackplane } from "../../src/backplane/local.ts";
 import { createFakeRuntime, type FakeRuntime } from "./fake-runtime.ts";
 
-/** The settings of a local backplane; HISTORY_FILE is the bench's own. */
-export interface HistoryLimits {
-  readonly HISTORY_MESSAGES?: number;
-  readonly HISTORY_BYTES?: number;
-  readonly HISTORY_TTL_MS?: number;
+export const LIMITS = { HISTORY_MESSAGES: 1_000, HISTORY_BYTES: 1_000_000, HISTORY_TTL_MS: 3_600_000 };
+
+/** The path of a history file that is not there yet, in a folder of its own. */
+export function createFolder(): { readonly file: string } & Disposable {
+  const folder = mkdtempSync(join(tmpdir(), "vectra-journal-"));
+  return {
+    file: join(folder, "history.sqlite"),
+    [Symbol.dispose]: () => rmSync(folder, { recursive: true }),
+  };
 }
 
-/** A history file in a folder of its own, and the backplanes that run on it one after the other. */
+/** Runs statements on a file that no backplane has open; returns the rows of the last one. */
+export function sql(file: string, ...statements: readonly string[]): unknown[] {
+  const db = new Database(file);
+  try {
+    return statements.map((statement) => db.query(statement).all()).at(-1) ?? [];
+  } finally {
+    db.close();
+  }
+}
+
+/** A history file, and the backplanes that run on it one after the other. */
 export interface JournalBench extends Disposable {
   readonly file: string;
   /** Closes the one that runs and opens the next: a restart, at which the clock goes on. */
-  restart(limits?: HistoryLimits): Backplane;
+  restart(limits?: Partial<typeof LIMITS>): Backplane;
+  /** That of the present run. */
   runtime(): FakeRuntime;
-  /** Changes the file while no backplane has it, as a power loss or an operator would; reads go the same way. */
-  sql(statements: string): unknown[];
+  /** Closes the one that runs and changes the file, as a power loss or an operator would. */
+  sql(...statements: readonly string[]): unknown[];
 }
 
 export function createJournalBench(): JournalBench {
-  const folder = mkdtempSync(join(tmpdir(), "vectra-journal-"));
-  const file = join(folder, "history.sqlite");
+  const folder = createFolder();
+  const { file } = folder;
   let runtime = createFakeRuntime();
   let running: Backplane | undefined;
-  let seed = 0;
+  let runs = 0;
 
   const close = (): void => {
     running?.close();
@@ -40,32 +55,29 @@ export function createJournalBench(): JournalBench {
     restart(limits = {}) {
       close();
       const elapsedMs = runtime.monotonicMs();
-      // Each run has epochs of its own.
-      runtime = createFakeRuntime(++seed);
+      // Another seed, or the run would get the epoch of the one before it.
+      runtime = createFakeRuntime(++runs);
       runtime.advance(elapsedMs);
       running = createLocalBackplane({ ...LIMITS, ...limits, HISTORY_FILE: file }, runtime);
       return running;
     },
-    sql(statements) {
+    sql(...statements) {
       close();
-      const db = new Database(file);
-      try {
-        return db.query(statements).all();
-      } finally {
-        db.close();
-      }
+      return sql(file, ...statements);
     },
     [Symbol.dispose]() {
       close();
-      rmSync(folder, { recursive: true });
+      folder[Symbol.dispose]();
     },
   };
 }
 
-export const LIMITS = { HISTORY_MESSAGES: 1_000, HISTORY_BYTES: 1_000_000, HISTORY_TTL_MS: 3_600_000 };
-
 /** Publishes these texts; returns their cursors. Fails when the backplane refuses. */
-export function append(backplane: Backplane, texts: readonly string[], keys: readonly KeyRecord[] = []): string[] {
+export function append(
+  backplane: Backplane,
+  texts: readonly string[],
+  keys: readonly KeyRecord[] = [],
+): string[] {
   const appended = backplane.append(
     texts.map((text) => ({ text, type: "T" })),
     () => keys,
@@ -78,6 +90,11 @@ export function append(backplane: Backplane, texts: readonly string[], keys: rea
 export function textsSince(backplane: Backplane, since: string): string[] | string {
   const located = backplane.locate(since);
   if (!located.ok) return located.reason;
-  const page = backplane.read(located.offset, backplane.head(), Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
+  const page = backplane.read(
+    located.offset,
+    backplane.head(),
+    Number.POSITIVE_INFINITY,
+    Number.POSITIVE_INFINITY,
+  );
   return page.evicted ? "evicted" : page.entries.map(({ text }) => text);
 }
