@@ -49,7 +49,7 @@ export async function start(config: Config, runtime: Runtime, log: Log): Promise
       subscriberCount: (topic) => main?.subscriberCount(topic) ?? 0,
     },
   });
-  const health = createHealth(backplane, () => bridge?.check());
+  const health = createHealth(backplane, hub.canary, () => bridge?.check());
   const ops = createOps({ config, runtime, hub, backplane, metrics });
   const secrets = [config.WORKER_SECRET, config.WORKER_SECRET_PREVIOUS].filter(
     (secret) => secret !== undefined,

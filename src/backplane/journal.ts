@@ -175,9 +175,14 @@ function journalOn(db: Database, firstOffset: number | undefined, lastOffset: nu
       if (probe) probeWrite.run(nowMs);
     },
     close() {
-      // Folds the write-ahead log into the file, so that a clean stop leaves one file.
-      db.run("PRAGMA wal_checkpoint(TRUNCATE)");
-      db.close();
+      try {
+        // Folds the write-ahead log into the file, so that a clean stop leaves one file.
+        db.run("PRAGMA wal_checkpoint(TRUNCATE)");
+      } catch {
+        // The disk is full: the log stays beside the file, and the next start reads it.
+      }
+      // With its prepared statements, which would otherwise hold the lock until they are collected.
+      db.close(true);
     },
   };
 }
@@ -190,7 +195,8 @@ function explain(error: unknown): string {
   if (code === "SQLITE_NOTADB") return "is no SQLite file: name another file";
   if (code.startsWith("SQLITE_CORRUPT"))
     return "is damaged: restore it from a backup, or move it away to start anew";
-  if (code.startsWith("SQLITE_READONLY") || code === "SQLITE_PERM") {
+  // A file that is open for reading only cannot be locked for writing.
+  if (code.startsWith("SQLITE_READONLY") || code === "SQLITE_PERM" || code === "SQLITE_IOERR_LOCK") {
     return "cannot be written: let the hub's user write the file and its folder";
   }
   if (code.startsWith("SQLITE_CANTOPEN")) {

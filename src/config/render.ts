@@ -46,7 +46,11 @@ export function problemLines(problems: readonly Problem[]): string {
 
 /** A value goes to a terminal: control characters and line ends in it are shown, not obeyed. */
 function printable(value: string): string {
-  return value.replace(/\p{Cc}/gu, (char) => JSON.stringify(char).slice(1, -1));
+  return value.replace(/\p{Cc}/gu, (char) => {
+    const escaped = JSON.stringify(char).slice(1, -1);
+    // JSON leaves DEL and the C1 controls as they are; to a terminal they are commands.
+    return escaped === char ? `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}` : escaped;
+  });
 }
 
 function dashed(flag: string | undefined): string {

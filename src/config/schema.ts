@@ -128,6 +128,10 @@ export const configSchema = z.object({
     help: "over how long clients are sent away with 1012; 0: all at once with 1001",
   }),
 
+  CANARY_INTERVAL_MS: integer(0, 3_600_000, 0, {
+    unit: "ms",
+    help: "how often a probe is sent through the hub; one that is lost turns /readyz red; 0: never",
+  }),
   OPS_PORT: optionalInteger(0, 65_535, {
     help: "port of a listener of its own for health, metrics and stats",
     defaultNote: "none: they are on PORT",

@@ -53,6 +53,14 @@ export function registerGauges({ runtime, hub, backplane, registry, lag, started
     "Worst delay of a timer in the last 15 to 30 seconds.",
     lag.worstSeconds,
   );
+  const { canary } = hub;
+  if (canary !== undefined) {
+    registry.gauge(
+      "vectra_canary_round_trip_seconds",
+      "The last probe's way through the hub; -1 while one is overdue.",
+      canary.roundTripSeconds,
+    );
+  }
   registry.counted("process_cpu_seconds_total", "CPU time.", () => processFigures().cpuSeconds);
   registry.gauge("process_resident_memory_bytes", "Resident memory.", () => processFigures().residentBytes);
   registry.gauge("process_open_fds", "Open file descriptors.", () => processFigures().openFiles);

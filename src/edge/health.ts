@@ -1,4 +1,5 @@
 import type { Backplane } from "../backplane/backplane.ts";
+import type { Canary } from "../hub/canary.ts";
 import { json } from "./problem.ts";
 
 /** One thing that must be well for the hub to take traffic. A warning shows but does not fail. */
@@ -18,7 +19,11 @@ export interface Health {
 }
 
 /** @param bridge what the bridge says of itself; undefined where there is none */
-export function createHealth(backplane: Backplane, bridge: () => Check | undefined): Health {
+export function createHealth(
+  backplane: Backplane,
+  canary: Canary | undefined,
+  bridge: () => Check | undefined,
+): Health {
   let isStopping = false;
   return {
     live: () => json(200, { status: "ok" }),
@@ -28,6 +33,7 @@ export function createHealth(backplane: Backplane, bridge: () => Check | undefin
       const checks: Record<string, Check> = {
         listener: isStopping ? { ok: false, detail: "the hub is stopping" } : { ok: true },
         history: trouble === undefined ? { ok: true } : { ok: false, detail: trouble },
+        ...(canary === undefined ? {} : { canary: canaryCheck(canary) }),
         ...(bridgeCheck === undefined ? {} : { bridge: bridgeCheck }),
       };
       const isReady = Object.values(checks).every(({ ok, isWarning }) => ok || isWarning === true);
@@ -37,4 +43,10 @@ export function createHealth(backplane: Backplane, bridge: () => Check | undefin
       isStopping = true;
     },
   };
+}
+
+function canaryCheck(canary: Canary): Check {
+  return canary.isOverdue()
+    ? { ok: false, detail: "what is published does not reach the hub's own subscriber" }
+    : { ok: true };
 }

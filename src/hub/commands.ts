@@ -89,16 +89,20 @@ export function createCommands({ config, backplane, runtime, isOnline, metrics }
     backplane.forgetCommand(id);
   };
 
-  /** A worker that reads slowly is sent no more than this ahead; `drained` goes on. */
-  const canTake = (socket: Socket): boolean => socket.getBufferedAmount() < config.SLOW_CONSUMER_BYTES / 2;
+  /** A worker that reads slowly is sent no more than this ahead, or one command if that is larger; `drained` goes on. */
+  const canTake = (socket: Socket, text: string): boolean => {
+    const bufferedBytes = socket.getBufferedAmount();
+    return bufferedBytes === 0 || bufferedBytes + Buffer.byteLength(text) < config.SLOW_CONSUMER_BYTES / 2;
+  };
 
   const pump = (): void => {
     const socket = target();
     if (socket === undefined) return;
     let sent = 0;
-    for (; sent < unsent.length && canTake(socket); sent++) {
+    for (; sent < unsent.length; sent++) {
       const command = unsent[sent] as Command;
       if (!pending.has(command.record.id)) continue;
+      if (!canTake(socket, command.record.text)) break;
       deliver(command, socket);
     }
     unsent = unsent.slice(sent);
@@ -186,7 +190,7 @@ export function createCommands({ config, backplane, runtime, isOnline, metrics }
         attempts: 0,
       };
       const socket = target();
-      const goesNow = socket !== undefined && unsent.length === 0 && canTake(socket);
+      const goesNow = socket !== undefined && unsent.length === 0 && canTake(socket, text);
       const result = { ok: true, id: record.id, status: goesNow ? "sent" : "queued" } as const;
       const accepted = backplane.acceptCommand(
         record,

@@ -1,7 +1,7 @@
 import type { Entry } from "../backplane/backplane.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { messageJson, positionJson } from "../protocol/envelope.ts";
-import { isFilterable } from "../protocol/filter.ts";
+import { isFilterable, passes } from "../protocol/filter.ts";
 import { allOf, type Framing, ofType, POSITIONS } from "../protocol/topics.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Feeds } from "./feeds.ts";
@@ -69,7 +69,7 @@ export function createFanout(options: FanoutOptions): Fanout {
     return subscribers;
   };
   const toClass = (framing: Framing, entry: Entry, frame: () => string): number =>
-    toTopic(allOf(framing), frame) +
+    (passes(undefined, entry.type) ? toTopic(allOf(framing), frame) : 0) +
     (isFilterable(entry.type) ? toTopic(ofType(framing, entry.type), frame) : 0);
 
   const send = (entry: Entry): void => {

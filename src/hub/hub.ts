@@ -3,13 +3,14 @@ import type { Config } from "../config/schema.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { CLOSE } from "../protocol/close.ts";
-import { goodbyeJson, workerJsonFrame } from "../protocol/envelope.ts";
+import { workerJsonFrame } from "../protocol/envelope.ts";
 import { statusMessage, type WorkerStatus } from "../protocol/status.ts";
 import type { Runtime } from "../runtime.ts";
+import { type Canary, startCanary } from "./canary.ts";
 import { createClients } from "./clients.ts";
 import { type Commands, createCommands } from "./commands.ts";
 import { retire, type Socket } from "./connection.ts";
-import { spread } from "./drain.ts";
+import { createDrain } from "./drain.ts";
 import { createFanout, type PubSub } from "./fanout.ts";
 import { createFeeds } from "./feeds.ts";
 import { createFloodGuard } from "./flood.ts";
@@ -23,11 +24,6 @@ import { createWorkers, type Workers } from "./workers.ts";
 
 /** The name under which the Python original logs, kept so that existing log searches go on working. */
 const SCOPE = "websocket_endpoint";
-
-/** Those who are sent away come back within this, each at a time of its own. */
-const RECONNECT_MIN_MS = 500;
-const RECONNECT_SPREAD_MS = 4_500;
-const RECONNECT_PER_CLIENT_MS = 1;
 
 /** What happens on the sockets, told to the hub by the edge. Every function is synchronous: see DESIGN.md on Bun. */
 export interface SocketEvents {
@@ -46,6 +42,8 @@ export interface Hub extends SocketEvents {
   readonly commands: Commands;
   readonly workers: Workers;
   readonly sse: SseClients;
+  /** Undefined where CANARY_INTERVAL_MS is 0. */
+  readonly canary: Canary | undefined;
   /** Open WebSockets; `clientStream` is the stream-framed part of `client`. */
   connections(): { readonly client: number; readonly clientStream: number; readonly worker: number };
   /**
@@ -141,6 +139,11 @@ export function createHub({ config, runtime, log, backplane, pubSub, metrics }: 
     return false;
   };
 
+  const canary =
+    config.CANARY_INTERVAL_MS === 0
+      ? undefined
+      : startCanary(config.CANARY_INTERVAL_MS, runtime, publisher, feeds);
+
   const leave = (socket: Socket): void => {
     sockets.delete(socket);
     if (socket.data.replay !== undefined) replays.stop(socket.data.replay);
@@ -167,6 +170,7 @@ export function createHub({ config, runtime, log, backplane, pubSub, metrics }: 
     commands,
     workers,
     sse,
+    canary,
     connections() {
       const counts = { client: 0, clientStream: 0, worker: 0 };
       for (const { data } of sockets) {
@@ -226,34 +230,15 @@ export function createHub({ config, runtime, log, backplane, pubSub, metrics }: 
       leave(socket);
     },
     async stop(spreadMs) {
-      const close = spreadMs === 0 ? CLOSE.goingAway : CLOSE.restart;
-      // Later comers get their share of the wait too; nobody is told of a worker that went only because the hub did.
-      const clients = [...sockets].filter((socket) => socket.data.clientType === "client");
-      const reconnectAfterMs = (): number => {
-        const spreadOfFleetMs =
-          RECONNECT_SPREAD_MS + RECONNECT_PER_CLIENT_MS * (clients.length + sse.count());
-        return RECONNECT_MIN_MS + Math.floor(runtime.random() * spreadOfFleetMs);
-      };
-      const dismiss = (socket: Socket): void => {
-        if (socket.data.retired) return;
-        const { clientType, framing } = socket.data;
-        if (clientType === "client" && framing === "stream")
-          socket.send(goodbyeJson("shutdown", reconnectAfterMs()));
-        retire(socket, close);
-      };
-      await spread(
-        runtime,
-        [...clients.map((socket) => () => dismiss(socket)), ...sse.farewells(reconnectAfterMs)],
-        spreadMs,
-      );
+      const drain = createDrain(runtime, sockets, sse, spreadMs);
+      await drain.clients();
+      // From here on nobody is told of a worker that goes only because the hub does.
       workers.stop();
       commands.stop();
+      canary?.stop();
       publisher.stop();
       fanout.catchUp();
-      for (const farewell of sse.farewells(reconnectAfterMs)) farewell();
-      for (const clientType of ["client", "worker"]) {
-        for (const socket of [...sockets]) if (socket.data.clientType === clientType) dismiss(socket);
-      }
+      drain.rest();
       stopLiveness();
       stopHeartbeat();
       slow.stop();

@@ -1,4 +1,4 @@
-import { WORKER_STATUS } from "./message.ts";
+import { CANARY, WORKER_STATUS } from "./message.ts";
 
 /** The types that a client asked for; undefined asks for all. `WORKER_STATUS` is always among them. */
 export type TypeFilter = ReadonlySet<string> | undefined;
@@ -29,5 +29,5 @@ export function isFilterable(type: string | undefined): type is string {
 }
 
 export function passes(types: TypeFilter, type: string | undefined): boolean {
-  return types === undefined || (type !== undefined && types.has(type));
+  return types === undefined ? type !== CANARY : type !== undefined && types.has(type);
 }

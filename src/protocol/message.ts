@@ -1,10 +1,12 @@
 /** Names that a message may not carry as its top-level `type` (PROTOCOL.md, section 0). */
 export const WORKER_STATUS = "WORKER_STATUS";
 export const REGISTER_WORKER = "REGISTER_WORKER";
+/** The hub's own probe (CANARY_INTERVAL_MS): only who filters for it gets it. */
+export const CANARY = "VECTRA_CANARY";
 
-/** Only the hub sends the first, only a worker's socket the second. */
+/** Only the hub sends the first and the third, only a worker's socket the second. */
 export function isReserved(type: string | undefined): boolean {
-  return type === WORKER_STATUS || type === REGISTER_WORKER;
+  return type === WORKER_STATUS || type === REGISTER_WORKER || type === CANARY;
 }
 
 /** What a text turned out to be. */
