@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
-import { ANY_ORIGIN, SAME_ORIGIN } from "../auth/origin.ts";
 import { formatConflation } from "../protocol/conflation.ts";
+import { ANY_ORIGIN, SAME_ORIGIN } from "../protocol/origins.ts";
 import { crossCheck, DEVELOPMENT_SECRET } from "./checks.ts";
 import {
   type Config,

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { parseAuthUrl } from "../auth/forward.ts";
-import { parseOrigins } from "../auth/origin.ts";
+import { parseAuthUrl } from "../protocol/auth-url.ts";
 import { type ConflationRule, parseConflation } from "../protocol/conflation.ts";
+import { parseOrigins } from "../protocol/origins.ts";
 
 /** What is printed about a setting beside its name. */
 export interface SettingNotes {

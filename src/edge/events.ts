@@ -118,7 +118,7 @@ function sinkOn(
     end() {
       close(() => {
         if (waitingBytes > 0) void direct.write(Buffer.concat(waiting));
-        direct.end();
+        void direct.end();
       });
     },
     cut: () => close(() => direct.close(new Error("the stream's reader is too slow"))),

@@ -78,7 +78,7 @@ interface Item {
   readonly type: string | undefined;
   readonly source: Source;
   /** Who waits for this message, and as the how-manieth of its batch. */
-  readonly waiters: { readonly pending: Pending; readonly index: number }[];
+  waiters: { readonly pending: Pending; readonly index: number }[];
 }
 
 export interface PublisherOptions {
@@ -161,7 +161,11 @@ export function createPublisher({
     heldLimitBytes: HELD_LIMIT_BYTES,
     sizeOf: (item) => Buffer.byteLength(item.text),
     publish: commit,
-    supersede: (older, newer) => newer.waiters.push(...older.waiters),
+    // The long list is kept and the short one added, or a burst under one key would cost its square.
+    supersede(older, newer) {
+      older.waiters.push(...newer.waiters);
+      newer.waiters = older.waiters;
+    },
   });
   const isConflating = config.CONFLATE.length > 0;
 

@@ -94,7 +94,7 @@ async function openSession(fault: Fault, whom: "one" | "everyone" = "one"): Prom
     subscribers: 3,
     maxInFlight: 20,
   });
-  opened.push(session.close, () => server.stop(true));
+  opened.push(session.close, () => void server.stop(true));
   return session;
 }
 

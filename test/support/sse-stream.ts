@@ -36,7 +36,7 @@ export interface SseStream extends AsyncDisposable {
 export interface JoinedSse extends SseStream {
   readonly retryMs: number;
   readonly hello: Hello;
-  /** The messages before the seam, and the event at it. */
+  /** The messages before the seam, and the event at it. Heartbeats in between are left out. */
   untilLive(): Promise<{ messages: SseMessage[]; live: Live }>;
 }
 
@@ -128,8 +128,8 @@ export async function joinSse(hub: Hub, options: SseOptions = {}): Promise<Joine
     async untilLive() {
       const messages: SseMessage[] = [];
       for (let block = await stream.next(); ; block = await stream.next()) {
-        if (block.event === undefined) messages.push(asMessage(block));
-        else return { messages, live: asEvent(block, "live").json as Live };
+        if (block.event !== undefined) return { messages, live: asEvent(block, "live").json as Live };
+        if (block.comments.length === 0) messages.push(asMessage(block));
       }
     },
   };

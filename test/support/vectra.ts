@@ -43,8 +43,8 @@ export function startVectraWorker(hub: Hub, args: readonly string[] = []): Vectr
   return {
     next: () => lines.next("line from the worker"),
     publish(json) {
-      child.stdin.write(`${json}\n`);
-      child.stdin.flush();
+      void child.stdin.write(`${json}\n`);
+      void child.stdin.flush();
     },
     finish: () => void child.stdin.end(),
     kill: (signal) => child.kill(signal),

@@ -32,6 +32,13 @@ describe("a restart", () => {
     expect(bench.restart().read(0, 99, 99, 1e6)).toEqual(written);
   });
 
+  test("keeps the order, whatever the clock did", () => {
+    using bench = createJournalBench();
+    append(bench.restart(), ["1", "2", "3"]);
+    bench.sql("UPDATE messages SET at_ms = at_ms - offset");
+    expect(textsSince(bench.restart(), "earliest")).toEqual(["1", "2", "3"]);
+  });
+
   test("keeps every cursor that was given out, however many restarts ago", () => {
     using bench = createJournalBench();
     const given: [cursor: string, after: number][] = [];

@@ -152,7 +152,7 @@ describe("a refused worker", () => {
     const { code } = await refused.nextClose();
     expect(code).toBe(1008);
     refused.close(code);
-    expect(refused.next()).rejects.toThrow("ended");
+    await expect(refused.next()).rejects.toThrow("ended");
     await within(refused.tcp.closed, "end of the refused connection");
   });
 

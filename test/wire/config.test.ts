@@ -112,7 +112,7 @@ describe("in development without a secret", () => {
     const outside = Object.values(networkInterfaces())
       .flatMap((addresses) => addresses ?? [])
       .find((address) => !address.internal && address.family === "IPv4");
-    if (outside !== undefined) expect(fetch(`http://${outside.address}:${port}/`)).rejects.toThrow();
+    if (outside !== undefined) await expect(fetch(`http://${outside.address}:${port}/`)).rejects.toThrow();
   });
 
   test("any other secret, and none, is refused", async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { Authority } from "../../../src/auth/authority.ts";
-import { createOriginCheck, parseOrigins } from "../../../src/auth/origin.ts";
+import { createOriginCheck } from "../../../src/auth/origin.ts";
+import { parseOrigins } from "../../../src/protocol/origins.ts";
 
 const NOWHERE: Authority = { host: undefined, scheme: undefined };
 
