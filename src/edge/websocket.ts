@@ -35,6 +35,6 @@ export function websocketHandlers(config: Config, log: Log, hub: SocketEvents): 
     ping: (socket) => hub.seen(socket),
     pong: (socket, payload) => guarded(socket, () => hub.pong(socket, payload.toString("latin1"))),
     drain: (socket) => guarded(socket, () => hub.drained(socket)),
-    close: (socket, code) => hub.closed(socket, code),
+    close: (socket, code) => guarded(socket, () => hub.closed(socket, code)),
   };
 }
