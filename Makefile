@@ -38,7 +38,7 @@ dev: $(PACKAGES) ## the same, restarted on every change of the source
 	@exec $(BUN) --watch --no-clear-screen src/main.ts $(ARGS)
 
 ##@ Verify
-.PHONY: test check format
+.PHONY: test check format readme
 test: $(PACKAGES) ## everything, as CI does (make test STAGES="unit wire" runs only these)
 	@$(BUN) test/run.ts $(STAGES)
 
@@ -47,6 +47,9 @@ check: $(PACKAGES) ## lint, formatting and types
 
 format: $(PACKAGES) ## rewrite the files as `check` wants them, where that is mechanical
 	@$(BUN) run --silent format
+
+readme: $(PACKAGES) ## rewrite the tables of README.md that come from the source
+	@$(BUN) test/readme/write.ts
 
 ##@ Build
 .PHONY: build clean distclean
@@ -57,6 +60,9 @@ clean: ## remove what was built
 
 distclean: clean ## remove what was fetched, too
 	rm -rf node_modules .bun
+
+.PHONY: image
+image: dist/vectra-hub.oci.tar ## pack it into a container image, dist/vectra-hub.oci.tar
 
 .PHONY: help
 help: ## this list
@@ -73,6 +79,37 @@ dist/vectra-hub: $(PACKAGES) $(shell find $(BUILD_INPUTS)) dist/.commit
 		--no-compile-autoload-dotenv --no-compile-autoload-bunfig \
 		--define 'VECTRA_VERSION="$(VERSION)"' --define "VECTRA_COMMIT=\"$$(cat dist/.commit)\""
 	@rm -f $@.map
+
+# What the image holds: the binary, and the libraries at the paths where the system's loader looks for them. Beside it
+# lies the empty folder that becomes /data, where the image lets the hub write.
+dist/image: dist/vectra-hub
+	@rm -rf $@
+	@set -eu; umask 022; mkdir -p $@/data $@/rootfs; \
+	libraries=$$(ldd dist/vectra-hub | grep -o '/[^ ]*'); \
+	cp --dereference --parents $$libraries $@/rootfs/; cp dist/vectra-hub $@/rootfs/
+
+# The Dockerfile without its build stage, in whose place the two folders are put: no base image is fetched. Docker needs
+# its engine, and buildx for --build-context; its archives are OCI archives since version 25. Only the docker format has a
+# field for HEALTHCHECK, so the image is built in it; podman and buildah leave it out of the archive, docker keeps it.
+# The storage of buildah's own is thrown away; vfs works wherever files can be written.
+dist/vectra-hub.oci.tar: dist/image Dockerfile .dockerignore
+	@set -eu; rm -f $@; tag=vectra-hub:$(VERSION); \
+	args="--build-context build=dist/image --build-arg VERSION=$(VERSION) --build-arg COMMIT=$$(cat dist/.commit)"; \
+	if docker info >/dev/null 2>&1 && docker buildx version >/dev/null 2>&1; then \
+		docker buildx build --load --tag $$tag $$args .; \
+		docker image save --output $@ $$tag; \
+		tar -tf $@ | grep -qx oci-layout || { echo "Docker before version 25 saves no OCI archive." >&2; exit 1; }; \
+	elif command -v podman >/dev/null; then \
+		podman build --format docker --tag $$tag $$args .; \
+		podman save --quiet --format oci-archive --output $@ $$tag; \
+	elif command -v buildah >/dev/null; then \
+		storage=$$(mktemp -d); trap 'rm -rf "$$storage"' EXIT; \
+		buildah() { command buildah --root "$$storage/root" --runroot "$$storage/run" --storage-driver vfs "$$@"; }; \
+		buildah build --quiet --format docker --tag $$tag $$args .; \
+		buildah push --quiet $$tag oci-archive:$@:$$tag; \
+	else \
+		echo "make image needs docker with a running engine and buildx, or podman, or buildah." >&2; exit 1; \
+	fi
 
 # Looked at every time, written only when the commit changed, so that only then the binary is built anew.
 dist/.commit: FORCE

@@ -11,6 +11,7 @@ import {
   type SettingName,
   type Settings,
 } from "./schema.ts";
+import { readTls } from "./tls.ts";
 
 /** One thing wrong with the configuration, in a form that a person can act on. */
 export interface Problem {
@@ -96,6 +97,11 @@ export function loadConfig(sources: Sources): Loaded {
 export function shown(name: SettingName, value: unknown): string | undefined {
   if (value === undefined) return undefined;
   if (notesOf(name).secret) return "[redacted]";
+  // An address may carry a name and a password, or a token.
+  if (name === "BRIDGE_URL")
+    return String(value)
+      .replace(/\/\/[^/@]*@/, "//[redacted]@")
+      .replace(/\?.*$/, "?[redacted]");
   if (name === "CONFLATE")
     return typeof value === "string" ? value : formatConflation(value as Config["CONFLATE"]);
   return Array.isArray(value) ? value.join(",") : String(value);
@@ -185,21 +191,6 @@ function readSecretFile(
       repair: "name a file that the hub may read and that holds the secret",
     });
   }
-}
-
-function readTls(sources: Sources, settings: Settings, problems: Problem[]): Config["tls"] {
-  const read = (key: "TLS_CERT_FILE" | "TLS_KEY_FILE"): string => {
-    const file = settings[key] ?? "";
-    try {
-      return sources.readFile(file);
-    } catch (error) {
-      const why = `cannot be read: ${error instanceof Error ? error.message : String(error)}`;
-      problems.push({ key, value: file, why, repair: "name a PEM file that the hub may read" });
-      return "";
-    }
-  };
-  if (settings.TLS_CERT_FILE === undefined) return undefined;
-  return { cert: read("TLS_CERT_FILE"), key: read("TLS_KEY_FILE") };
 }
 
 function onePerKey(problems: readonly Problem[]): Problem[] {

@@ -49,7 +49,8 @@ export function createFeeds(
       if (passing.length === 0) continue;
       const chunk = encoder.encode(passing.map(sseMessage).join(""));
       metrics.deliveries.add("sse", passing.length * feeds.size);
-      metrics.deliveredBytes.add("sse", chunk.byteLength * feeds.size);
+      const byteCount = passing.reduce((sum, entry) => sum + entry.byteCount, 0);
+      metrics.deliveredBytes.add("sse", byteCount * feeds.size);
       for (const feed of feeds) feed.write(chunk);
     }
   };

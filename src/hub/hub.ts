@@ -25,7 +25,8 @@ import { createWorkers, type Workers } from "./workers.ts";
 /** The name under which the Python original logs, kept so that existing log searches go on working. */
 const SCOPE = "websocket_endpoint";
 
-/** What happens on the sockets, told to the hub by the edge. Every function is synchronous: see DESIGN.md on Bun. */
+/** What happens on the sockets, told to the hub by the edge. Every function is synchronous: Bun
+ * would overlap asynchronous handlers of one socket (oven-sh/bun#32483). */
 export interface SocketEvents {
   open(socket: Socket): void;
   text(socket: Socket, text: string): void;

@@ -29,6 +29,7 @@ export const STAGES: Stage[] = [
   { name: "wire-source", folder: "test/wire", hub: [process.execPath, `${root}/src/main.ts`] },
   { name: "build", commands: [{ title: "make build", command: makeBuild }] },
   { name: "wire-binary", folder: "test/wire", hub: binary, needsBuild: true },
+  { name: "image", folder: "test/image", needsBuild: true },
   { name: "fault", folder: "test/fault", hub: binary, needsBuild: true },
 ];
 

@@ -31,6 +31,8 @@ export interface HubOptions {
   readonly cwd?: string;
   /** Words before the hub's command, e.g. `unshare --pid --fork`. */
   readonly wrapper?: readonly string[];
+  /** In place of `HUB_COMMAND`, e.g. the one that starts the container image. */
+  readonly command?: readonly string[];
 }
 
 export interface Hub extends AsyncDisposable {
@@ -75,7 +77,8 @@ export function hubEnv(env: HubEnv = {}): Record<string, string> {
 
 /** Starts a hub on a free loopback port and waits until it listens. */
 export async function startHub(options: HubOptions = {}): Promise<Hub> {
-  const child = Bun.spawn([...(options.wrapper ?? []), ...HUB_COMMAND, ...(options.args ?? [])], {
+  const { wrapper = [], command = HUB_COMMAND, args = [] } = options;
+  const child = Bun.spawn([...wrapper, ...command, ...args], {
     env: hubEnv(options.env),
     stdin: "ignore",
     stdout: "pipe",

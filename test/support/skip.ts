@@ -1,6 +1,6 @@
 import { test } from "bun:test";
 
-type TestBody = () => Promise<void>;
+type TestBody = () => void | Promise<void>;
 
 /**
  * `test`, where what it needs is there. Elsewhere the test is skipped and the reason printed; with `CI=true` nothing

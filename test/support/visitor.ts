@@ -90,3 +90,18 @@ export async function untilStatus(
   };
   await within(asking(), what);
 }
+
+/** Tries again while there is no place: what has ended may still hold one until the hub has noticed. */
+export async function untilEntered<T>(tryToEnter: () => Promise<T>): Promise<T> {
+  const trying = async (): Promise<T> => {
+    while (true) {
+      try {
+        return await tryToEnter();
+      } catch (error) {
+        if (!String(error).includes("HTTP/1.1 503")) throw error;
+        await Bun.sleep(5);
+      }
+    }
+  };
+  return await within(trying(), "a free place");
+}

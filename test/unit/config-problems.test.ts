@@ -1,11 +1,14 @@
 import { describe, expect, test } from "bun:test";
 import { DEVELOPMENT_SECRET } from "../../src/config/checks.ts";
 import { problemLines } from "../../src/config/render.ts";
+import { createCertificate } from "../support/certificate.ts";
 import { load, problemsOf } from "../support/load-config.ts";
 
 // What is said about settings that are wrong, each on its own or together.
 
 const SECRET = "7f3a9c52e8d14b06a1f5c3e97b20d8461";
+/** A file that holds a certificate and its key. */
+const PEM = Object.values(createCertificate()).join("");
 const NAMED = { repair: expect.stringMatching(/\S/) };
 
 describe("problems", () => {
@@ -99,9 +102,13 @@ describe("contradictions", () => {
     [{ TLS_KEY_FILE: "/c" }, ["TLS_KEY_FILE"]],
     [{ TLS_CERT_FILE: "/c", TLS_KEY_FILE: "/c", UNIX_SOCKET: "/s" }, ["UNIX_SOCKET"]],
     [{ TLS_CERT_FILE: "/c", TLS_KEY_FILE: "/missing" }, ["TLS_KEY_FILE"]],
+    [{ TLS_CERT_FILE: "/c", TLS_KEY_FILE: "/other" }, ["TLS_KEY_FILE"]],
+    [{ TLS_CERT_FILE: "/none", TLS_KEY_FILE: "/c" }, ["TLS_CERT_FILE"]],
+    [{ TLS_CERT_FILE: "/none", TLS_KEY_FILE: "/none" }, ["TLS_CERT_FILE", "TLS_KEY_FILE"]],
     [{ CLIENT_AUTH_CACHE_MS: "1" }, ["CLIENT_AUTH_CACHE_MS"]],
   ])("%j", (env, keys) => {
-    expect(problemsOf({ env, files: { "/c": "pem" } }).map(({ key }) => key)).toEqual(keys);
+    const files = { "/c": PEM, "/other": createCertificate().key, "/none": "no PEM" };
+    expect(problemsOf({ env, files }).map(({ key }) => key)).toEqual(keys);
   });
 
   test.each([
@@ -110,7 +117,7 @@ describe("contradictions", () => {
     { WORKER_SECRET: "new", WORKER_SECRET_PREVIOUS: "old" },
     { TLS_CERT_FILE: "/c", TLS_KEY_FILE: "/c" },
   ])("%j is none", (env) => {
-    expect(load({ env, files: { "/c": "pem" } }).ok).toBe(true);
+    expect(load({ env, files: { "/c": PEM } }).ok).toBe(true);
   });
 });
 

@@ -2,11 +2,14 @@ import { describe, expect, test } from "bun:test";
 import { DEVELOPMENT_SECRET } from "../../src/config/checks.ts";
 import { effectiveSettings, settingsHelp, settingsMarkdown } from "../../src/config/render.ts";
 import { configSchema, flagOf, notesOf, SETTING_NAMES } from "../../src/config/schema.ts";
+import { createCertificate } from "../support/certificate.ts";
 import { configOf, type Given, load, problemsOf } from "../support/load-config.ts";
 
 // Settings from flags, environment and files.
 
 const SECRET = "7f3a9c52e8d14b06a1f5c3e97b20d8461";
+/** A file that holds a certificate and its key. */
+const PEM = Object.values(createCertificate()).join("");
 
 describe("every setting", () => {
   test.each(SETTING_NAMES)("%s: its notes, flag, table rows and default agree", (name) => {
@@ -27,7 +30,7 @@ describe("every setting", () => {
       { ENV: "development", TLS_CERT_FILE: "/c", TLS_KEY_FILE: "/c" }[name as string] ?? sampleOf(name);
     const both = { TLS_CERT_FILE: "/c", TLS_KEY_FILE: "/c" };
     const beside = name.startsWith("TLS_") ? both : { CLIENT_AUTH_URL: "http://auth.test/" };
-    const files = { "/c": "pem" };
+    const files = { "/c": PEM };
     const byEnv = configOf({ env: { ...beside, [name]: value }, files })[name];
     const flag = `--${flagOf(name)}`;
     expect(configOf({ args: [flag, value], env: beside, files })[name]).toEqual(byEnv as never);

@@ -3,7 +3,7 @@ import { createEpochs, type Epoch } from "../../src/backplane/epochs.ts";
 import { parseCursor } from "../../src/protocol/cursor.ts";
 import { createRandom } from "../support/random.ts";
 
-// DESIGN.md: a cursor inside the range that its epoch really wrote is valid however many restarts ago, one past its end
+// A cursor inside the range that its epoch really wrote is valid however many restarts ago, one past its end
 // is unknown, and no cursor can ever mean two messages.
 
 /** `aaaaaaaa` wrote 1–10, `bbbbbbbb` nothing, `cccccccc` 11–15, and `dddddddd`, the present one, 16–20. */

@@ -76,6 +76,7 @@ describe("passes", () => {
   test.each([
     ["no filter", undefined, "A", true],
     ["no filter", undefined, undefined, true],
+    ["no filter, the hub's own probe", undefined, "VECTRA_CANARY", false],
     ["A", some, "A", true],
     ["A", some, "WORKER_STATUS", true],
     ["A", some, "B", false],

@@ -2,10 +2,12 @@ import { describe, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import manifest from "../../package.json" with { type: "json" };
+import { FAILURE_NETWORKS_MAX } from "../../src/auth/failures.ts";
+import { FORWARD_CACHED_MAX, FORWARD_RUNNING_MAX, FORWARD_WAITING_MAX } from "../../src/auth/forward.ts";
 import { EPOCHS_LIMIT } from "../../src/backplane/epochs.ts";
 import { KEY_TTL_MS, KEYS_LIMIT, KEYS_LIMIT_BYTES } from "../../src/backplane/keys.ts";
 import { loadConfig } from "../../src/config/load.ts";
-import { SETTING_NAMES } from "../../src/config/schema.ts";
+import { configSchema, SETTING_NAMES, type SettingName } from "../../src/config/schema.ts";
 import { BATCH_LIMIT_MESSAGES } from "../../src/edge/publish.ts";
 import { KEY_MAX_CHARS, OPEN_WINDOWS_MAX } from "../../src/hub/conflate.ts";
 import { REPLAYS_LIMIT } from "../../src/hub/replay.ts";
@@ -81,10 +83,46 @@ describe("commands", () => {
   });
 });
 
+describe("the defaults in the table of guards", () => {
+  const defaults = configSchema.parse({});
+  const size = (bytes: number): string =>
+    bytes < 1_048_576 ? `${bytes / 1024} KiB` : `${bytes / 1_048_576} MiB`;
+  const shown = (name: SettingName): string => {
+    const value = Number(defaults[name] ?? 0);
+    if (value === 0) return "off";
+    if (name.includes("BYTES")) return size(value);
+    return name.endsWith("_MS") ? `${value / 1000} s` : value.toLocaleString("en");
+  };
+  const named = tableUnder(markdown, "Guards").flatMap(([, setting = ""]) => [
+    ...setting.matchAll(/`([A-Z_]+)`, ([^;]+)/g),
+  ]);
+  test.each(named.map(([, name = "", value = ""]) => [name, value]))("%s: %s", (name, value) => {
+    expect(SETTING_NAMES as string[]).toContain(name);
+    expect(value).toBe(shown(name as SettingName));
+  });
+
+  test("are many", () => {
+    expect(named.length).toBeGreaterThan(8);
+  });
+});
+
 test("every name in capitals is a setting, or one of these", () => {
   const others = new Set([
-    ...["ARGS", "STAGES", "CI", "BUN_BE_BUN", "BUN_OPTIONS", "POST", "GET", "MIT", "SIGTERM", "SIGINT"],
-    ...["WORKER_STATUS", "REGISTER_WORKER", "TRIGGER_", "DASHBOARD_STATS", "DOC_CREATED", "NULL"],
+    ...[
+      "ARGS",
+      "STAGES",
+      "CI",
+      "BUN_BE_BUN",
+      "BUN_OPTIONS",
+      "POST",
+      "GET",
+      "MIT",
+      "FROM",
+      "TLS",
+      "SIGTERM",
+      "SIGINT",
+    ],
+    ...["WORKER_STATUS", "REGISTER_WORKER", "TRIGGER_", "DASHBOARD_STATS", "DOC_CREATED", "VECTRA_CANARY"],
   ]);
   const prose = markdown.replace(/^```[\s\S]*?^```$/gm, "");
   const names = [...prose.matchAll(/`([A-Z][A-Z_]{2,})\b/g)].map(([, name = ""]) => name);
@@ -114,6 +152,10 @@ describe("bounds", () => {
     KEYS_LIMIT_BYTES: ["idempotency keys", `${KEYS_LIMIT_BYTES / MIB} MiB`],
     OPEN_WINDOWS_MAX: ["conflation: open windows", number(OPEN_WINDOWS_MAX)],
     FILTER_LIMIT_TYPES: ["`types`", `${FILTER_LIMIT_TYPES} names`],
+    FORWARD_RUNNING_MAX: ["questions to", `${number(FORWARD_RUNNING_MAX)} at once`],
+    FORWARD_WAITING_MAX: ["questions to", `${number(FORWARD_WAITING_MAX)} that wait`],
+    FORWARD_CACHED_MAX: ["questions to", `${number(FORWARD_CACHED_MAX)} remembered`],
+    FAILURE_NETWORKS_MAX: ["addresses whose", number(FAILURE_NETWORKS_MAX)],
     METADATA_LIMIT_BYTES: ["a worker's metadata", `${METADATA_LIMIT_BYTES / 1024} KiB`],
   };
   test.each(Object.keys(bounds))("%s is what the table says", (name) => {

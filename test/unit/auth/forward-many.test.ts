@@ -1,5 +1,13 @@
 import { describe, expect, test } from "bun:test";
-import { FORWARD_CACHED_MAX, FORWARD_RUNNING_MAX, FORWARD_WAITING_MAX } from "../../../src/auth/forward.ts";
+import {
+  type Credentials,
+  createForwardAuth,
+  FORWARD_CACHED_MAX,
+  FORWARD_RUNNING_MAX,
+  FORWARD_WAITING_MAX,
+} from "../../../src/auth/forward.ts";
+import { createSecretCheck } from "../../../src/auth/secret.ts";
+import { createFakeRuntime } from "../../support/fake-runtime.ts";
 import { client, make, SECRET, TIMEOUT_MS, URL_ASKED } from "../../support/forward-endpoint.ts";
 
 describe("the cache", () => {
