@@ -1,4 +1,4 @@
-import { existsSync, unlinkSync } from "node:fs";
+import { lstatSync, unlinkSync } from "node:fs";
 import { connect } from "node:net";
 import type { Server, WebSocketHandler } from "bun";
 import type { Config } from "../config/schema.ts";
@@ -15,13 +15,17 @@ export interface ListenerOptions {
   readonly websocket: WebSocketHandler<Connection>;
 }
 
+/** Says in one line why the hub cannot listen, and what to do about it. */
+export class ListenError extends Error {}
+
 /** The common part of the main listener and of that for operators. */
 function serveOptions({ config, log, routes, websocket }: ListenerOptions) {
   return {
     // True in a compiled binary unless told otherwise, and its error page shows source.
     development: false,
-    // The routes have limits of their own, which answer with a problem; this is for what reads no body at all.
-    maxRequestBodySize: config.MAX_BATCH_BYTES + 1_048_576,
+    // The routes have limits of their own, which answer with a problem; Bun's answer would be a bare 413. A body that no
+    // route reads is dropped as it comes and takes no memory.
+    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
     routes,
     fetch: (request: Request) => unknownPath(config, request),
     error(error: Error) {
@@ -39,7 +43,7 @@ function serveOptions({ config, log, routes, websocket }: ListenerOptions) {
 
 /**
  * Opens a listener on a TCP port.
- * @throws the system's error, e.g. with the code EADDRINUSE
+ * @throws {ListenError}
  */
 export function listenTcp(
   options: ListenerOptions,
@@ -57,33 +61,62 @@ export function listenTcp(
       ...(tls === undefined ? {} : { tls }),
     });
   try {
-    return listen(host);
+    try {
+      return listen(host);
+    } catch (error) {
+      // `::` takes IPv4 as well, but does not exist on a machine without IPv6.
+      const code = codeOf(error);
+      if (host !== "::" || code === "EADDRINUSE" || code === "EACCES") throw error;
+      return listen("0.0.0.0");
+    }
   } catch (error) {
-    // `::` takes IPv4 as well, but does not exist on a machine without IPv6.
-    const code = error instanceof Error && "code" in error ? error.code : undefined;
-    if (host !== "::" || code === "EADDRINUSE" || code === "EACCES") throw error;
-    return listen("0.0.0.0");
+    throw refusalOf(`${host} port ${port}`, error, "take one above 1023", "take an address of this machine");
   }
 }
 
 /**
  * Opens a listener on a unix socket. The file of a process that was killed stays behind; it is removed when nobody answers.
- * @throws an error with the code EADDRINUSE when somebody does
+ * @throws {ListenError} also when somebody does, or when the file is something else
  */
 export async function listenUnix(options: ListenerOptions, path: string): Promise<Server<Connection>> {
-  if (existsSync(path)) {
-    if (await answers(path)) throw Object.assign(new Error(`${path} is in use`), { code: "EADDRINUSE" });
-    unlinkSync(path);
+  try {
+    const present = lstatSync(path, { throwIfNoEntry: false });
+    if (present?.isSocket() === false) throw new Error("the file exists and is no socket");
+    if (present !== undefined) {
+      if (await isServed(path)) throw Object.assign(new Error("somebody answers"), { code: "EADDRINUSE" });
+      unlinkSync(path);
+    }
+    return Bun.serve({ ...serveOptions(options), unix: path });
+  } catch (error) {
+    const repair = "set UNIX_SOCKET to a path where the hub may make a file";
+    throw refusalOf(path, error, repair, repair);
   }
-  return Bun.serve({ ...serveOptions(options), unix: path });
 }
 
-function answers(path: string): Promise<boolean> {
+/** Only a refused connection shows that nobody listens: whoever has too much to do, or lets us not in, does. */
+function isServed(path: string): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
   const socket = connect(path);
   socket.once("connect", () => resolve(true));
-  socket.once("error", () => resolve(false));
+  socket.once("error", (error) => resolve(codeOf(error) !== "ECONNREFUSED"));
   return promise.finally(() => socket.destroy());
+}
+
+function refusalOf(where: string, error: unknown, ifForbidden: string, otherwise: string): ListenError {
+  switch (codeOf(error)) {
+    case "EADDRINUSE":
+      return new ListenError(`${where} is in use: stop the other process, or listen elsewhere`);
+    case "EACCES":
+      return new ListenError(`${where} may not be opened by this user: ${ifForbidden}`);
+    default: {
+      const why = error instanceof Error ? error.message : String(error);
+      return new ListenError(`cannot listen on ${where}: ${why}; ${otherwise}`);
+    }
+  }
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
 }
 
 /** The address as a person would open it. */

@@ -1,5 +1,6 @@
 import type { ServerWebSocket, WebSocketHandler } from "bun";
 import type { Config } from "../config/schema.ts";
+import { COMMAND_LIMIT_BYTES } from "../hub/commands.ts";
 import type { Connection } from "../hub/connection.ts";
 import type { SocketEvents } from "../hub/hub.ts";
 import type { Log } from "../observe/log.ts";
@@ -23,7 +24,8 @@ export function websocketHandlers(config: Config, log: Log, hub: SocketEvents): 
     maxPayloadLength: config.MAX_MESSAGE_BYTES,
     // The slow-consumer check closes with a code well before; this is the backstop for what one turn can add. Without
     // closing, Bun would drop messages silently and leave a hole in the stream.
-    backpressureLimit: 2 * config.SLOW_CONSUMER_BYTES + config.MAX_MESSAGE_BYTES,
+    backpressureLimit:
+      2 * config.SLOW_CONSUMER_BYTES + Math.max(config.MAX_MESSAGE_BYTES, COMMAND_LIMIT_BYTES),
     closeOnBackpressureLimit: true,
     // The hub has its own heartbeat (PROTOCOL.md, section 6).
     idleTimeout: 0,

@@ -173,12 +173,16 @@ export function createCommands({ config, backplane, runtime, isOnline, metrics }
         };
       }
       housekeeping();
-      if (pending.size >= config.COMMAND_QUEUE || pendingBytes + text.length > QUEUE_LIMIT_BYTES) {
+      const isFull = pending.size >= config.COMMAND_QUEUE;
+      if (isFull || pendingBytes + text.length > QUEUE_LIMIT_BYTES) {
         metrics.commands.add("refused");
+        const bound = isFull
+          ? `COMMAND_QUEUE allows ${config.COMMAND_QUEUE}`
+          : `${QUEUE_LIMIT_BYTES} bytes are allowed`;
         return {
           ok: false,
           code: "queue_full",
-          detail: `${pending.size} commands wait for the worker, and COMMAND_QUEUE allows ${config.COMMAND_QUEUE}`,
+          detail: `${pending.size} commands wait for the worker, and ${bound}`,
         };
       }
       const nowMs = runtime.nowMs();

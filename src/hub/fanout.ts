@@ -35,6 +35,9 @@ export interface Fanout {
 const TURN_LIMIT_DELIVERIES = 10_000;
 /** And to one peer: well below what makes it a slow consumer. */
 const TURN_LIMIT_BYTES = 1_048_576;
+/** How long a batch waits for backed-up readers at a time, and in all. */
+const PACE_MS = 5;
+const PACE_LIMIT_MS = 1_000;
 /** Past this, a batch that is being sent in slices is sent at once, because order matters more than the pause. */
 const PENDING_LIMIT_BYTES = 33_554_432;
 
@@ -46,6 +49,8 @@ export interface FanoutOptions {
   /** After how many entries the position is told without waiting for a heartbeat. */
   readonly positionEvery: number;
   readonly cursorAt: (offset: number) => string;
+  /** Has anybody much to read yet? Asked between the slices of a batch. */
+  readonly isCongested: () => boolean;
   /** Told what each publish returned: the search for slow consumers hangs on it. */
   readonly sent: (result: number, byteCount: number) => void;
   readonly metrics: Pick<Metrics, "deliveries" | "deliveredBytes">;
@@ -59,6 +64,8 @@ export function createFanout(options: FanoutOptions): Fanout {
   let pendingBytes = 0;
   let isSending = false;
   let isScheduled = false;
+  /** How long the present batch has waited for its readers. */
+  let waitedMs = 0;
 
   const publish = (topic: string, text: string): void => sent(pubSub.publish(topic, text), text.length);
 
@@ -118,10 +125,19 @@ export function createFanout(options: FanoutOptions): Fanout {
   };
   const continuePending = (): void => {
     isScheduled = false;
+    // Slices can follow each other faster than any network takes them, and a batch may be larger than what makes a
+    // slow consumer. So healthy readers are waited for, but the slow ones not for long.
+    if (waitedMs < PACE_LIMIT_MS && options.isCongested()) {
+      waitedMs += PACE_MS;
+      isScheduled = true;
+      runtime.after(PACE_MS, continuePending);
+      return;
+    }
     sendPending(TURN_LIMIT_DELIVERIES, TURN_LIMIT_BYTES);
     schedule();
   };
   const schedule = (): void => {
+    if (pending.length === 0) waitedMs = 0;
     if (pending.length === 0 || isScheduled) return;
     isScheduled = true;
     runtime.soon(continuePending);

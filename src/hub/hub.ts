@@ -17,7 +17,7 @@ import { createFloodGuard } from "./flood.ts";
 import { startLiveness } from "./liveness.ts";
 import { createPublisher, type Publisher } from "./publisher.ts";
 import { createReplays, PAGE_LIMIT_BYTES } from "./replay.ts";
-import { createSlowConsumers } from "./slow.ts";
+import { createSlowConsumers, isAnyBackedUp } from "./slow.ts";
 import { createSseClients, type SseClients } from "./sse-client.ts";
 import { createWorkerFrames } from "./worker-frames.ts";
 import { createWorkers, type Workers } from "./workers.ts";
@@ -80,6 +80,7 @@ export function createHub({ config, runtime, log, backplane, pubSub, metrics }: 
     startOffset: backplane.head(),
     positionEvery: Math.max(1, Math.floor(config.HISTORY_MESSAGES / 10)),
     cursorAt: backplane.cursorAt,
+    isCongested: () => isAnyBackedUp(sockets, config.SLOW_CONSUMER_BYTES / 4) || sse.isCongested(),
     sent: slow.sent,
     metrics,
   });

@@ -99,8 +99,14 @@ export function createReplays(
     }
     // Whoever joins while backed up would be closed as too slow by the next live message: `drained` comes back here.
     if (run.replay.isBackedUp()) return cost;
+    // A batch that is sent in slices is in the history, and its receipt may be known, before it is live: who comes with
+    // such a cursor waits for the rest.
+    if (run.offset > liveOffset()) {
+      enqueue(run);
+      return cost;
+    }
     // Nothing can be published between this comparison and the join: both are in one synchronous step.
-    if (run.offset >= liveOffset()) {
+    if (run.offset === liveOffset()) {
       finish(run);
       run.replay.join();
     } else {

@@ -16,12 +16,10 @@ export interface Start {
  */
 export function decideStart(
   backplane: Pick<Backplane, "locate" | "cursorAt">,
-  fanout: Pick<Fanout, "liveOffset" | "catchUp">,
+  fanout: Pick<Fanout, "liveOffset">,
   since: string | undefined,
 ): Start {
   const located = since === undefined ? ({ ok: false, reason: "none" } as const) : backplane.locate(since);
-  // A batch that is sent in slices is in the history, and its receipt may be known, before it is live.
-  if (located.ok && located.offset > fanout.liveOffset()) fanout.catchUp();
   const offset = located.ok ? located.offset : fanout.liveOffset();
   return { offset, cursor: backplane.cursorAt(offset), resumed: located.ok ? true : located.reason };
 }

@@ -55,3 +55,9 @@ export function createSlowConsumers(
     stop: () => cancelCheck?.(),
   };
 }
+
+/** Has any of them more than this to send? */
+export function isAnyBackedUp(sockets: ReadonlySet<Socket>, limitBytes: number): boolean {
+  for (const socket of sockets) if (socket.getBufferedAmount() > limitBytes) return true;
+  return false;
+}

@@ -41,6 +41,8 @@ export interface SseClients {
   /** For each stream, what says goodbye to it and ends it. */
   farewells(reconnectAfterMs: () => number): readonly (() => void)[];
   count(): number;
+  /** Has any stream much to send yet? */
+  isCongested(): boolean;
 }
 
 /** The browser's wait before it comes back is drawn from this range, so that a fleet does not return at once. */
@@ -172,5 +174,7 @@ export function createSseClients(options: SseClientsOptions): SseClients {
       });
     },
     count: () => open.size,
+    isCongested: () =>
+      open.values().some(({ sink }) => sink.bufferedBytes() > config.SLOW_CONSUMER_BYTES / 4),
   };
 }

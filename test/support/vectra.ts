@@ -1,16 +1,11 @@
 import { resolve } from "node:path";
 import { type Hub, SECRET } from "./hub.ts";
 import { readLines } from "./lines.ts";
+import { PYTHON, PYTHON_NEEDS } from "./python.ts";
 import { createQueue } from "./queue.ts";
 
-/** A Python that has the `websockets` package; Debian's own first, since a newer Python beside it often has not. */
-const PYTHON = ["/usr/bin/python3", "python3"].find((command) => {
-  const path = Bun.which(command);
-  return path !== null && Bun.spawnSync([path, "-c", "import websockets"]).exitCode === 0;
-});
-
 export const HAS_VECTRA_WORKER = PYTHON !== undefined;
-export const VECTRA_WORKER_NEEDS = "python3 with the websockets package (Debian: python3-websockets)";
+export const VECTRA_WORKER_NEEDS = PYTHON_NEEDS;
 
 type Line = { readonly frame: string } | { readonly closed: number; readonly reason: string };
 

@@ -30,7 +30,7 @@ describe("every setting", () => {
       { ENV: "development", TLS_CERT_FILE: "/c", TLS_KEY_FILE: "/c" }[name as string] ?? sampleOf(name);
     const both = { TLS_CERT_FILE: "/c", TLS_KEY_FILE: "/c" };
     const beside = name.startsWith("TLS_") ? both : { CLIENT_AUTH_URL: "http://auth.test/" };
-    const files = { "/c": PEM };
+    const files = { "/c": name.startsWith("TLS_") ? PEM : "pem" };
     const byEnv = configOf({ env: { ...beside, [name]: value }, files })[name];
     const flag = `--${flagOf(name)}`;
     expect(configOf({ args: [flag, value], env: beside, files })[name]).toEqual(byEnv as never);

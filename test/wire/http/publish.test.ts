@@ -1,0 +1,171 @@
+import { describe, expect, test } from "bun:test";
+import { publish, publishLines, publishOne, receiptOf } from "../../support/api.ts";
+import { startHub } from "../../support/hub.ts";
+import { joinClient, joinWorker, online } from "../../support/parties.ts";
+import { numbered, padded } from "../../support/publish.ts";
+import { joinLiveSse } from "../../support/sse-stream.ts";
+import { joinLive } from "../../support/streamclient.ts";
+import { openClient, type WsClient } from "../../support/wsclient.ts";
+
+// POST /api/v1/publish (PROTOCOL.md section 4): the receipt, and what the receivers get.
+
+const VERBATIM: Record<string, string> = {
+  "an empty object": "{}",
+  "key order and spacing": '{"z" :1,\t"a": 2 , "type":"B"  ,"m":{ }}',
+  "64-bit integers": '{"id":9223372036854775807,"min":-9223372036854775808,"u":18446744073709551615}',
+  "numbers in unusual forms": '{"a":1.0,"b":1e2,"c":1E+2,"d":-0,"e":1e400,"f":0.1e-400}',
+  "duplicate keys": '{"type":"A","type":"B","x":1,"x":2}',
+  "escapes that need not be": '{"\\u0074ype":"\\u0041","s":"\\/\\u00e9\\n\\r\\t"}',
+  "a lone surrogate as an escape": '{"s":"\\ud800"}',
+  "letters of every width": '{"s":"é 鍵 \u{1f511} \u{10ffff} \ufffd \ufeff\u2028\u2029\u0085\u007f"}',
+  "what SSE and HTTP read as structure": '{"s":"data: x","id: 5":"\\n\\nevent: goodbye","c":": "}',
+  "line ends between tokens": '{\r\n\t"a": 1,\n"b":[\r1\n\n]\r\n}',
+  "white space around it": ' \r\n\t{"type":"A"}\n \r\n',
+  "keys of the language": '{"__proto__":{"a":1},"constructor":1,"toString":null}',
+};
+
+test.each(Object.keys(VERBATIM))("a message arrives byte for byte: %s", async (name) => {
+  const text = VERBATIM[name] ?? "";
+  await using hub = await startHub();
+  await using raw = await joinClient(hub);
+  await using stream = await joinLive(hub);
+  await using sse = await joinLiveSse(hub);
+  const id = await publishOne(hub, text);
+  expect(await raw.next()).toBe(text);
+  expect(await stream.messages(1)).toEqual([{ type: "message", id, data: text }]);
+  // An event's data is one line: what ends a line can only be insignificant white space, and becomes a space.
+  expect(await sse.nextMessage()).toEqual({ id, data: text.replace(/[\r\n]/g, " ") });
+});
+
+describe("the receipt", () => {
+  test("names one cursor for each message, the same that the receivers see", async () => {
+    await using hub = await startHub();
+    await using stream = await joinLive(hub);
+    await using sse = await joinLiveSse(hub);
+    const lines = numbered(50);
+    const { ids } = receiptOf(await publishLines(hub, lines));
+    const one = await publishOne(hub, '{"n":50}');
+    const all = [...ids, one];
+    expect(new Set(all).size).toBe(51);
+    expect((await stream.messages(51)).map(({ id }) => id)).toEqual(all);
+    expect((await sse.messages(51)).map(({ id }) => id)).toEqual(all);
+  });
+
+  test("counts whom the message goes to: not workers, and filtered ones only when it matches", async () => {
+    await using hub = await startHub();
+    const sent = async (json: string) => receiptOf(await publish(hub, json)).receivers;
+    expect(await sent('{"type":"A"}')).toEqual({ websocket: 0, sse: 0 });
+
+    await using _worker = await joinWorker(hub);
+    expect(await sent('{"type":"A"}')).toEqual({ websocket: 0, sse: 0 });
+
+    await using _raw = await joinClient(hub, online());
+    await using _stream = await joinLive(hub);
+    await using rawA = await openClient(hub.wsUrl("types=A"));
+    await using _streamAb = await joinLive(hub, { types: "A,B" });
+    await using _sse = await joinLiveSse(hub);
+    await using _sseA = await joinLiveSse(hub, { types: "A" });
+    await using _sseBc = await joinLiveSse(hub, { types: "B,C" });
+    // A raw client is subscribed once it has had its status.
+    expect(await rawA.next()).toBe(online());
+
+    expect(await sent('{"type":"A"}')).toEqual({ websocket: 4, sse: 2 });
+    expect(await sent('{"type":"B"}')).toEqual({ websocket: 3, sse: 2 });
+    expect(await sent('{"type":"C"}')).toEqual({ websocket: 2, sse: 2 });
+    expect(await sent('{"type":"D"}')).toEqual({ websocket: 2, sse: 1 });
+    expect(await sent('{"type":"a"}')).toEqual({ websocket: 2, sse: 1 });
+    expect(await sent('{"type":5}')).toEqual({ websocket: 2, sse: 1 });
+    expect(await sent("{}")).toEqual({ websocket: 2, sse: 1 });
+  });
+
+  test("counts nobody who has left", async () => {
+    await using hub = await startHub({ env: { LOG_LEVEL: "debug" } });
+    const client = await joinClient(hub);
+    const sse = await joinLiveSse(hub);
+    expect(receiptOf(await publish(hub, "{}")).receivers).toEqual({ websocket: 1, sse: 1 });
+    await client.close();
+    await hub.waitForLog("the client's end", ({ msg }) => msg === "client Disconnected");
+    expect(receiptOf(await publish(hub, "{}")).receivers).toEqual({ websocket: 0, sse: 1 });
+    await sse[Symbol.asyncDispose]();
+    await hub.waitForLog("the stream's end", ({ scope, event }) => scope === "events" && event === "FINISH");
+    expect(receiptOf(await publish(hub, "{}")).receivers).toEqual({ websocket: 0, sse: 0 });
+  });
+});
+
+test("a worker gets nothing of what is published over HTTP", async () => {
+  await using hub = await startHub();
+  await using worker = await joinWorker(hub);
+  await publishOne(hub, '{"type":"A"}');
+  expect(await worker.untilPong()).toEqual([]);
+});
+
+test("what a worker and backends publish reaches everybody in one order", async () => {
+  await using hub = await startHub();
+  await using worker = await joinWorker(hub);
+  await using raw = await joinClient(hub, online());
+  await using sse = await joinLiveSse(hub);
+  await using stream = await joinLive(hub);
+  const backend = async (name: string): Promise<void> => {
+    for (let n = 0; n < 40; n++) await publishOne(hub, `{"by":"${name}","n":${n}}`);
+  };
+  const done = Promise.all([backend("a"), backend("b"), publishLines(hub, numbered(100))]);
+  for (let n = 0; n < 40; n++) worker.send(`{"by":"worker","n":${n}}`);
+  await done;
+
+  const seen: string[] = [];
+  while (seen.length < 220) seen.push(await raw.next());
+  expect(await stream.texts(220)).toEqual(seen);
+  expect(await sse.texts(220)).toEqual(seen);
+  for (const name of ["a", "b", "worker"]) {
+    const own = seen.map((text) => JSON.parse(text)).filter(({ by }) => by === name);
+    expect(own.map(({ n }) => n)).toEqual(Array.from({ length: 40 }, (_, n) => n));
+  }
+  // A batch enters the stream in one piece.
+  const first = seen.indexOf(numbered(1)[0] ?? "");
+  expect(seen.slice(first, first + 100)).toEqual(numbered(100));
+});
+
+test("an answered message is there for who comes later", async () => {
+  await using hub = await startHub();
+  const ids: string[] = [];
+  for (const text of numbered(3)) ids.push(await publishOne(hub, text));
+  await using sse = await joinLiveSse(hub, { since: ids[0] ?? "" });
+  expect(sse.lastId()).toBe(ids[2] ?? "");
+});
+
+describe("a batch of 16 MB", () => {
+  // More than a batch may wait for a reader here, so that how fast a test machine reads decides nothing.
+  const env = { SLOW_CONSUMER_BYTES: "33554432" };
+  const batches: Record<string, string[]> = {
+    "of 10,000 messages": padded(10_000, 1_600),
+    "of 16 messages": padded(15, 1_048_576),
+  };
+
+  async function expectAll(client: WsClient, lines: readonly string[]): Promise<void> {
+    for (const line of lines) if ((await client.next()) !== line) throw new Error("another message was due");
+  }
+
+  test.each(Object.keys(batches))("%s reaches everybody, whole and in order", async (name) => {
+    const lines = batches[name] ?? [];
+    await using hub = await startHub({ env });
+    await using raw = await joinClient(hub);
+    await using sse = await joinLiveSse(hub);
+    const { ids, receivers } = receiptOf(await publishLines(hub, lines));
+    expect(ids).toHaveLength(lines.length);
+    expect(receivers).toEqual({ websocket: 1, sse: 1 });
+    const next = await publishOne(hub, '{"type":"NEXT"}');
+    await expectAll(raw, [...lines, '{"type":"NEXT"}']);
+    const events = await sse.messages(lines.length + 1);
+    expect(events.map(({ id }) => id)).toEqual([...ids, next]);
+    for (const [at, line] of lines.entries()) {
+      if (events[at]?.data !== line) throw new Error(`event ${at} says something else`);
+    }
+  });
+});
+
+test("nothing is replayed to a raw client, which has no cursor", async () => {
+  await using hub = await startHub();
+  await publishOne(hub, "{}");
+  await using client = await joinClient(hub);
+  expect(await client.untilPong()).toEqual([]);
+});
