@@ -20,6 +20,9 @@ const NDJSON_TYPE = "application/x-ndjson";
 /** One publish is one transaction and one receipt; more messages than this belong into several. */
 export const BATCH_LIMIT_MESSAGES = 10_000;
 
+/** Batches are sent one after the other, at the pace of their readers. So many wait, in memory; the rest get a 503. */
+export const WAITING_BATCHES_LIMIT = 16;
+
 type Messages =
   | { readonly ok: true; readonly messages: readonly Message[] }
   | { readonly ok: false; readonly problem: ProblemDetails };
@@ -29,6 +32,7 @@ export function createPublishRoute(
   config: Pick<Config, "MAX_MESSAGE_BYTES" | "MAX_BATCH_BYTES">,
   publisher: Publisher,
 ): (request: Request) => Promise<Response> {
+  let waitingBatches = 0;
   return async (request) => {
     const type = mediaType(request);
     if (type !== JSON_TYPE && type !== NDJSON_TYPE) return problem(wrongType([JSON_TYPE, NDJSON_TYPE]));
@@ -42,6 +46,15 @@ export function createPublishRoute(
     const read =
       type === JSON_TYPE ? readOne(body.text, "the body") : readLines(body.text, config.MAX_MESSAGE_BYTES);
     if (!read.ok) return problem(read.problem);
+    if (read.messages.length > 1) {
+      if (waitingBatches === WAITING_BATCHES_LIMIT) {
+        return problem(unavailable("busy", `${waitingBatches} batches wait for their turn already`));
+      }
+      waitingBatches += 1;
+      // Asked anew after each wait: another batch may have been first.
+      for (let turn = publisher.turn(); turn !== undefined; turn = publisher.turn()) await turn;
+      waitingBatches -= 1;
+    }
     return answer(await publisher.publish(read.messages, "http", idempotency.key));
   };
 }

@@ -7,6 +7,12 @@ import type { SseClients } from "./sse-client.ts";
 /** How often those whose turn has come are sent away. */
 const TICK_MS = 20;
 
+/**
+ * How long the goodbye to a connection waits for what has not been sent yet. Once it is closed nobody can see any more
+ * whether that has left, and the end of the process would cut it off.
+ */
+export const FLUSH_LIMIT_MS = 2_000;
+
 /** Those who are sent away come back within this, each at a time of its own; a large fleet takes longer. */
 const RECONNECT_MIN_MS = 500;
 const RECONNECT_SPREAD_MS = 4_500;
@@ -17,7 +23,13 @@ export interface Drain {
   /** All clients, evenly over the time given, so that a fleet does not come back at once. */
   clients(): Promise<void>;
   /** Whoever is left, at once: clients first, workers last. */
-  rest(): void;
+  rest(): Promise<void>;
+}
+
+interface Farewell {
+  isBackedUp(): boolean;
+  /** Harmless for a connection that has ended meanwhile. */
+  say(): void;
 }
 
 /** @param spreadMs 0: with 1001, all in one turn; else with 1012, over so long */
@@ -33,33 +45,44 @@ export function createDrain(
   const reconnectSpreadMs = RECONNECT_SPREAD_MS + RECONNECT_PER_CLIENT_MS * (sockets.size + sse.count());
   const reconnectAfterMs = (): number => RECONNECT_MIN_MS + Math.floor(runtime.random() * reconnectSpreadMs);
 
-  const dismiss = (socket: Socket): void => {
-    if (socket.data.retired) return;
-    const { clientType, framing } = socket.data;
-    if (clientType === "client" && framing === "stream") {
-      socket.send(goodbyeJson("shutdown", reconnectAfterMs()));
+  const toSocket = (socket: Socket): Farewell => ({
+    isBackedUp: () => !socket.data.retired && socket.getBufferedAmount() > 0,
+    say() {
+      if (socket.data.retired) return;
+      const { clientType, framing } = socket.data;
+      if (clientType === "client" && framing === "stream") {
+        socket.send(goodbyeJson("shutdown", reconnectAfterMs()));
+      }
+      retire(socket, close);
+    },
+  });
+  // The end of an event stream waits for its reader by itself.
+  const toStreams = (): Farewell[] =>
+    sse.farewells(reconnectAfterMs).map((say) => ({ isBackedUp: () => false, say }));
+  const toClients = (): Farewell[] => [...all("client").map(toSocket), ...toStreams()];
+
+  const sendAway = async (farewells: readonly Farewell[], overMs: number): Promise<void> => {
+    const startedMs = runtime.monotonicMs();
+    let left = farewells.map((farewell, at) => ({
+      farewell,
+      dueMs: startedMs + (overMs * at) / farewells.length,
+    }));
+    while (left.length > 0) {
+      const nowMs = runtime.monotonicMs();
+      left = left.filter(({ farewell, dueMs }) => {
+        if (nowMs < dueMs || (nowMs < dueMs + FLUSH_LIMIT_MS && farewell.isBackedUp())) return true;
+        farewell.say();
+        return false;
+      });
+      if (left.length > 0) await new Promise<void>((resolve) => runtime.after(TICK_MS, resolve));
     }
-    retire(socket, close);
   };
 
   return {
-    async clients() {
-      const farewells = [
-        ...all("client").map((socket) => () => dismiss(socket)),
-        ...sse.farewells(reconnectAfterMs),
-      ];
-      const startedMs = runtime.monotonicMs();
-      let sent = 0;
-      while (sent < farewells.length) {
-        const share = spreadMs === 0 ? 1 : (runtime.monotonicMs() - startedMs) / spreadMs;
-        const due = Math.min(farewells.length, Math.ceil(farewells.length * share));
-        for (; sent < due; sent++) farewells[sent]?.();
-        if (sent < farewells.length) await new Promise<void>((resolve) => runtime.after(TICK_MS, resolve));
-      }
-    },
-    rest() {
-      for (const farewell of sse.farewells(reconnectAfterMs)) farewell();
-      for (const socket of [...all("client"), ...all("worker")]) dismiss(socket);
+    clients: () => sendAway(toClients(), spreadMs),
+    async rest() {
+      await sendAway(toClients(), 0);
+      await sendAway(all("worker").map(toSocket), 0);
     },
   };
 }

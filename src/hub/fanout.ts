@@ -24,6 +24,8 @@ export interface Fanout {
   deliver(entries: readonly Entry[]): void;
   /** Sends at once what is left of a batch. */
   catchUp(): void;
+  /** Resolves when nothing is left of the present batch; undefined when that is so already. */
+  idle(): Promise<void> | undefined;
   /** The newest offset that has been sent to those who are live: where a newcomer joins. */
   liveOffset(): number;
   receivers(type: string | undefined): Receivers;
@@ -33,11 +35,9 @@ export interface Fanout {
 
 /** What one turn of the event loop may send of a batch before the others get theirs: about 10 ms of writing. */
 const TURN_LIMIT_DELIVERIES = 10_000;
-/** And to one peer: well below what makes it a slow consumer. */
-const TURN_LIMIT_BYTES = 1_048_576;
-/** How long a batch waits for backed-up readers at a time, and in all. */
+/** How long a slice of a batch waits for backed-up readers at a time, and in all. */
 const PACE_MS = 5;
-const PACE_LIMIT_MS = 1_000;
+const PACE_LIMIT_MS = 250;
 /** Past this, a batch that is being sent in slices is sent at once, because order matters more than the pause. */
 const PENDING_LIMIT_BYTES = 33_554_432;
 
@@ -49,6 +49,8 @@ export interface FanoutOptions {
   /** After how many entries the position is told without waiting for a heartbeat. */
   readonly positionEvery: number;
   readonly cursorAt: (offset: number) => string;
+  /** What one slice of a batch may send to one peer: well below what makes it a slow consumer. */
+  readonly sliceBytes: number;
   /** Has anybody much to read yet? Asked between the slices of a batch. */
   readonly isCongested: () => boolean;
   /** Told what each publish returned: the search for slow consumers hangs on it. */
@@ -62,9 +64,10 @@ export function createFanout(options: FanoutOptions): Fanout {
   /** Entries in the history but not sent yet; empty but for batches. */
   let pending: Entry[] = [];
   let pendingBytes = 0;
+  const idleWaiters: (() => void)[] = [];
   let isSending = false;
   let isScheduled = false;
-  /** How long the present batch has waited for its readers. */
+  /** How long the next slice has waited for the readers of the last one. */
   let waitedMs = 0;
 
   const publish = (topic: string, text: string): void => sent(pubSub.publish(topic, text), text.length);
@@ -122,22 +125,24 @@ export function createFanout(options: FanoutOptions): Fanout {
     isSending = false;
     pending = pending.slice(at);
     pendingBytes -= bytes;
+    if (pending.length > 0) return;
+    for (const resolve of idleWaiters.splice(0)) resolve();
   };
   const continuePending = (): void => {
     isScheduled = false;
     // Slices can follow each other faster than any network takes them, and a batch may be larger than what makes a
-    // slow consumer. So healthy readers are waited for, but the slow ones not for long.
+    // slow consumer. So each slice waits for the readers of the one before; who reads nothing is too slow after four.
     if (waitedMs < PACE_LIMIT_MS && options.isCongested()) {
       waitedMs += PACE_MS;
       isScheduled = true;
       runtime.after(PACE_MS, continuePending);
       return;
     }
-    sendPending(TURN_LIMIT_DELIVERIES, TURN_LIMIT_BYTES);
+    waitedMs = 0;
+    sendPending(TURN_LIMIT_DELIVERIES, options.sliceBytes);
     schedule();
   };
   const schedule = (): void => {
-    if (pending.length === 0) waitedMs = 0;
     if (pending.length === 0 || isScheduled) return;
     isScheduled = true;
     runtime.soon(continuePending);
@@ -164,6 +169,7 @@ export function createFanout(options: FanoutOptions): Fanout {
       else if (!isScheduled) continuePending();
     },
     catchUp,
+    idle: () => (pending.length === 0 ? undefined : new Promise((resolve) => idleWaiters.push(resolve))),
     liveOffset: () => live,
     receivers,
     tellPosition,

@@ -10,7 +10,7 @@ import { type Canary, startCanary } from "./canary.ts";
 import { createClients } from "./clients.ts";
 import { type Commands, createCommands } from "./commands.ts";
 import { retire, type Socket } from "./connection.ts";
-import { createDrain } from "./drain.ts";
+import { createDrain, FLUSH_LIMIT_MS } from "./drain.ts";
 import { createFanout, type PubSub } from "./fanout.ts";
 import { createFeeds } from "./feeds.ts";
 import { createFloodGuard } from "./flood.ts";
@@ -24,6 +24,9 @@ import { createWorkers, type Workers } from "./workers.ts";
 
 /** The name under which the Python original logs, kept so that existing log searches go on working. */
 const SCOPE = "websocket_endpoint";
+
+/** A batch is sent in slices of at most this. */
+const SLICE_LIMIT_BYTES = 1_048_576;
 
 /** What happens on the sockets, told to the hub by the edge. Every function is synchronous: Bun
  * would overlap asynchronous handlers of one socket (oven-sh/bun#32483). */
@@ -80,6 +83,7 @@ export function createHub({ config, runtime, log, backplane, pubSub, metrics }: 
     startOffset: backplane.head(),
     positionEvery: Math.max(1, Math.floor(config.HISTORY_MESSAGES / 10)),
     cursorAt: backplane.cursorAt,
+    sliceBytes: Math.min(SLICE_LIMIT_BYTES, config.SLOW_CONSUMER_BYTES / 4),
     isCongested: () => isAnyBackedUp(sockets, config.SLOW_CONSUMER_BYTES / 4) || sse.isCongested(),
     sent: slow.sent,
     metrics,
@@ -233,6 +237,11 @@ export function createHub({ config, runtime, log, backplane, pubSub, metrics }: 
     },
     async stop(spreadMs) {
       const drain = createDrain(runtime, sockets, sse, spreadMs);
+      // The rest of a batch whose receipt has been given goes to everybody who was there then.
+      await Promise.race([
+        fanout.idle(),
+        new Promise<void>((resolve) => runtime.after(FLUSH_LIMIT_MS, resolve)),
+      ]);
       await drain.clients();
       // From here on nobody is told of a worker that goes only because the hub does.
       workers.stop();
@@ -240,7 +249,7 @@ export function createHub({ config, runtime, log, backplane, pubSub, metrics }: 
       canary?.stop();
       publisher.stop();
       fanout.catchUp();
-      drain.rest();
+      await drain.rest();
       stopLiveness();
       stopHeartbeat();
       slow.stop();

@@ -37,6 +37,8 @@ export interface Publisher {
    * @param key an idempotency key (PROTOCOL.md, section 4)
    */
   publish(messages: readonly Message[], source: Source, key?: string): Promise<Published>;
+  /** Resolves when the batch that is being sent has been sent, so that the next does not pile up on it. */
+  turn(): Promise<void> | undefined;
   /** Publishes the hub's own status message. While the history cannot be written the newest one waits until it can. */
   announce(statusText: string): void;
   /** Publishes what conflation holds back, for good. */
@@ -236,6 +238,7 @@ export function createPublisher({
       else offer(messages, items);
       return promise;
     },
+    turn: fanout.idle,
     announce,
     stop() {
       cancelRetry?.();
