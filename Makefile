@@ -96,7 +96,7 @@ dist/vectra-hub.oci.tar: dist/image Dockerfile .dockerignore
 	@set -eu; rm -f $@; tag=vectra-hub:$(VERSION); \
 	args="--build-context build=dist/image --build-arg VERSION=$(VERSION) --build-arg COMMIT=$$(cat dist/.commit)"; \
 	if docker info >/dev/null 2>&1 && docker buildx version >/dev/null 2>&1; then \
-		docker buildx build --load --tag $$tag $$args .; \
+		docker buildx build --load --provenance=false --tag $$tag $$args .; \
 		docker image save --output $@ $$tag; \
 		tar -tf $@ | grep -qx oci-layout || { echo "Docker before version 25 saves no OCI archive." >&2; exit 1; }; \
 	elif command -v podman >/dev/null; then \

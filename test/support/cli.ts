@@ -79,10 +79,9 @@ export function startCli(args: readonly string[], { env = {}, wrapper = [] }: Cl
       watch(`${count} lines`, () => (stdout.length >= count ? stdout.slice(0, count) : undefined)),
     message: (what, fits) => watch(what, () => stderr.find(fits)),
     write(text) {
-      child.stdin.write(text);
-      void child.stdin.flush();
+      for (const done of [child.stdin.write(text), child.stdin.flush()]) forgive(done);
     },
-    endInput: () => void child.stdin.end(),
+    endInput: () => forgive(child.stdin.end()),
     kill: (signal) => child.kill(signal),
     exited: ended.then(() => child.exited),
     async [Symbol.asyncDispose]() {
@@ -90,6 +89,11 @@ export function startCli(args: readonly string[], { env = {}, wrapper = [] }: Cl
       await child.exited;
     },
   };
+}
+
+/** A command may end before it has read everything. */
+function forgive(done: unknown): void {
+  if (done instanceof Promise) void done.catch(() => undefined);
 }
 
 export interface CliResult {
