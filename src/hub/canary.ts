@@ -24,6 +24,7 @@ export function startCanary(
 
   const feed = {
     types: new Set([CANARY]),
+    isProbe: true,
     write() {
       if (sentMs === undefined) return;
       roundTripMs = runtime.monotonicMs() - sentMs;

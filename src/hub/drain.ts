@@ -2,7 +2,7 @@ import { CLOSE } from "../protocol/close.ts";
 import { goodbyeJson } from "../protocol/envelope.ts";
 import type { Runtime } from "../runtime.ts";
 import { type ClientType, retire, type Socket } from "./connection.ts";
-import type { SseClients } from "./sse-client.ts";
+import type { Farewell, SseClients } from "./sse-client.ts";
 
 /** How often those whose turn has come are sent away. */
 const TICK_MS = 20;
@@ -24,12 +24,6 @@ export interface Drain {
   clients(): Promise<void>;
   /** Whoever is left, at once: clients first, workers last. */
   rest(): Promise<void>;
-}
-
-interface Farewell {
-  isBackedUp(): boolean;
-  /** Harmless for a connection that has ended meanwhile. */
-  say(): void;
 }
 
 /** @param spreadMs 0: with 1001, all in one turn; else with 1012, over so long */
@@ -56,10 +50,7 @@ export function createDrain(
       retire(socket, close);
     },
   });
-  // The end of an event stream waits for its reader by itself.
-  const toStreams = (): Farewell[] =>
-    sse.farewells(reconnectAfterMs).map((say) => ({ isBackedUp: () => false, say }));
-  const toClients = (): Farewell[] => [...all("client").map(toSocket), ...toStreams()];
+  const toClients = (): Farewell[] => [...all("client").map(toSocket), ...sse.farewells(reconnectAfterMs)];
 
   const sendAway = async (farewells: readonly Farewell[], overMs: number): Promise<void> => {
     const startedMs = runtime.monotonicMs();

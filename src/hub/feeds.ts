@@ -7,6 +7,8 @@ import type { Runtime } from "../runtime.ts";
 /** A live SSE stream: takes whole chunks. */
 export interface Feed {
   readonly types: TypeFilter;
+  /** The hub's own, which is nobody's connection. */
+  readonly isProbe?: boolean;
   write(chunk: Uint8Array): void;
 }
 
@@ -48,9 +50,10 @@ export function createFeeds(
       const passing = entries.filter((entry) => passes(types, entry.type));
       if (passing.length === 0) continue;
       const chunk = encoder.encode(passing.map(sseMessage).join(""));
-      metrics.deliveries.add("sse", passing.length * feeds.size);
+      const connections = feeds.values().reduce((count, feed) => count + (feed.isProbe ? 0 : 1), 0);
+      metrics.deliveries.add("sse", passing.length * connections);
       const byteCount = passing.reduce((sum, entry) => sum + entry.byteCount, 0);
-      metrics.deliveredBytes.add("sse", byteCount * feeds.size);
+      metrics.deliveredBytes.add("sse", byteCount * connections);
       for (const feed of feeds) feed.write(chunk);
     }
   };

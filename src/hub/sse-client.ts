@@ -33,13 +33,21 @@ export interface SseClient {
   closed(): void;
 }
 
+/** What ends a connection with a goodbye. */
+export interface Farewell {
+  /** Is something still to be sent, so that it should wait? */
+  isBackedUp(): boolean;
+  /** Harmless for a connection that has ended meanwhile. */
+  say(): void;
+}
+
 /** All SSE streams of this node (PROTOCOL.md, section 4). */
 export interface SseClients {
   open(sink: SseSink, connId: string, since: string | undefined, types: TypeFilter): SseClient;
   /** Sends every stream a heartbeat with its position, and ends those that have stalled. */
   heartbeat(): void;
-  /** For each stream, what says goodbye to it and ends it. */
-  farewells(reconnectAfterMs: () => number): readonly (() => void)[];
+  /** One for each stream. */
+  farewells(reconnectAfterMs: () => number): readonly Farewell[];
   count(): number;
   /** Has any stream much to send yet? */
   isCongested(): boolean;
@@ -166,12 +174,15 @@ export function createSseClients(options: SseClientsOptions): SseClients {
     },
     farewells(reconnectAfterMs) {
       feeds.flush();
-      return [...open].map((client) => () => {
-        if (!open.has(client)) return;
-        feeds.flush();
-        client.sink.write(encoder.encode(sseEvent("goodbye", goodbyeJson("shutdown", reconnectAfterMs()))));
-        end(client);
-      });
+      return [...open].map((client) => ({
+        isBackedUp: () => open.has(client) && client.sink.stalledMs() > 0,
+        say() {
+          if (!open.has(client)) return;
+          feeds.flush();
+          client.sink.write(encoder.encode(sseEvent("goodbye", goodbyeJson("shutdown", reconnectAfterMs()))));
+          end(client);
+        },
+      }));
     },
     count: () => open.size,
     isCongested: () =>
