@@ -16,7 +16,7 @@ import { createMetrics } from "./observe/metrics.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** How long the last frames may take to leave before the sockets are cut. */
-const STOP_FLUSH_LIMIT_MS = 500;
+const STOP_FLUSH_LIMIT_MS = 2_000;
 
 export interface App {
   /** Where the hub listens, e.g. `http://127.0.0.1:8000` or `unix:/run/vectra-hub.sock`. */
@@ -29,7 +29,7 @@ export interface App {
 
 /**
  * Starts the hub: wires its parts together and listens.
- * @throws {JournalError} when the history file cannot be used, and the system's error when it cannot listen (EADDRINUSE …)
+ * @throws {JournalError} when the history file cannot be used, and {ListenError} when it cannot listen
  */
 export async function start(config: Config, runtime: Runtime, log: Log): Promise<App> {
   let main: Server<Connection> | undefined;

@@ -21,6 +21,7 @@ export function readArguments(
   for (const [name, { schema }] of Object.entries(flags)) if (schema === undefined) given[name] = false;
   const positionals: string[] = [];
   const problems: string[] = [];
+  let hasUnknown = false;
   const { tokens } = parseArgs({
     args: [...args],
     options: Object.fromEntries(
@@ -43,6 +44,7 @@ export function readArguments(
     const flag = Object.hasOwn(flags, token.name) ? flags[token.name] : undefined;
     const { rawName, value } = token;
     if (flag === undefined) {
+      hasUnknown = true;
       problems.push(`${rawName} is an unknown flag: ${help}`);
     } else if (flag.schema === undefined) {
       if (value === undefined) given[token.name] = true;
@@ -55,7 +57,8 @@ export function readArguments(
       else problems.push(`${rawName}=${value} ${read.error.issues[0]?.message}: ${help}`);
     }
   }
-  if (allowed === undefined && positionals.length > 0)
+  // What stands behind an unknown flag is most likely its value.
+  if (allowed === undefined && positionals.length > 0 && !hasUnknown)
     problems.push(`${positionals[0]} is no flag, and the command takes nothing else: ${help}`);
   else if (allowed !== undefined && positionals.length > allowed.max)
     problems.push(

@@ -3,12 +3,12 @@ import type { Runtime } from "../runtime.ts";
 import { VERSION } from "../version.ts";
 import type { Target } from "./target.ts";
 import { printable } from "./terminal.ts";
-import { troubleOf } from "./trouble.ts";
+import { type Trouble, troubleOf, whyAndRepair } from "./trouble.ts";
 
 /** One answer of a hub, or why there is none. */
 export type Called =
   | { readonly ok: true; readonly status: number; readonly headers: Headers; readonly body: string }
-  | { readonly ok: false; readonly code: string | undefined; readonly why: string };
+  | { readonly ok: false; readonly code: string | undefined; readonly trouble: Trouble };
 
 export interface Call {
   readonly method: "GET" | "POST";
@@ -41,14 +41,21 @@ export async function call(
     });
     return { ok: true, status: response.status, headers: response.headers, body: await response.text() };
   } catch (error) {
-    if (abort.signal.aborted)
-      return { ok: false, code: "ETIMEDOUT", why: `no answer within ${limitMs} ms: try again later` };
+    if (abort.signal.aborted) {
+      const trouble = { why: `no answer within ${limitMs} ms`, repair: "try again later" };
+      return { ok: false, code: "ETIMEDOUT", trouble };
+    }
     const code = error instanceof Error && "code" in error ? String(error.code) : undefined;
     const message = error instanceof Error ? error.message : String(error);
-    return { ok: false, code, why: troubleOf({ code, message }) };
+    return { ok: false, code, trouble: troubleOf({ code, message }) };
   } finally {
     cancel();
   }
+}
+
+/** The line for a hub that gave no answer. */
+export function unreachable(target: Target, { trouble }: Extract<Called, { ok: false }>): string {
+  return `${target.shown} cannot be reached: ${whyAndRepair(trouble)}`;
 }
 
 const problemSchema = z.object({ type: z.string(), title: z.string(), detail: z.string() });

@@ -20,8 +20,6 @@ export type Given<F extends Flags> = {
     : boolean;
 };
 
-type Lines = readonly (readonly [what: string, meaning: string])[];
-
 interface Description {
   /** As it is typed, e.g. `worker send`. */
   readonly name: string;
@@ -31,8 +29,8 @@ interface Description {
   readonly synopsis: string;
   readonly details: string;
   /** What it reads of the environment. */
-  readonly environment: Lines;
-  readonly exitCodes: Lines;
+  readonly environment: readonly (readonly [name: string, meaning: string])[];
+  readonly exitCodes: readonly (readonly [code: number, meaning: string])[];
 }
 
 /** One command of the command line: what it does and all that its help says. */
@@ -40,7 +38,7 @@ export interface Command extends Description {
   /** `settings` stands for every setting of the hub. */
   readonly flags: Flags | "settings";
   /** @returns the exit code */
-  readonly run: (args: readonly string[], terminal: Terminal) => Promise<number>;
+  readonly run: (args: readonly string[], terminal: Terminal) => number | Promise<number>;
 }
 
 interface Definition<F extends Flags> extends Description {

@@ -1,8 +1,9 @@
 import type { Writable } from "node:stream";
+import type { Runtime } from "../runtime.ts";
 import type { Output } from "./terminal.ts";
 
 /** Wraps standard output: writes of one turn leave as one, and what its reader does is told instead of thrown. */
-export function createOutput(stream: Writable, isTerminal: boolean): Output {
+export function createOutput(stream: Writable, isTerminal: boolean, { soon }: Pick<Runtime, "soon">): Output {
   const { promise: ended, resolve: end } = Promise.withResolvers<string | undefined>();
   let texts: string[] = [];
   let pendingBytes = 0;
@@ -41,7 +42,7 @@ export function createOutput(stream: Writable, isTerminal: boolean): Output {
     ended,
     write(text) {
       if (isEnded) return;
-      if (texts.length === 0) setImmediate(flush);
+      if (texts.length === 0) soon(flush);
       texts.push(text);
       pendingBytes += Buffer.byteLength(text);
     },

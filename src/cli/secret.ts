@@ -16,7 +16,19 @@ export const SECRET_ENVIRONMENT = [
 ] as const;
 
 /** Reads the secret from the environment. @returns the exit code where there is none */
-export function findSecret({ env, readFile, say }: Terminal): Secret | number {
+export function findSecret(terminal: Terminal): Secret | number {
+  const given = givenSecret(terminal);
+  if (given !== undefined) return given;
+  const mode = readSettings(["ENV"], terminal.env);
+  if (!mode.ok) return refuse(terminal.say, mode.problems);
+  if (mode.settings.ENV !== "production") return { text: DEVELOPMENT_SECRET, isDefault: true };
+  return refuse(terminal.say, [
+    "WORKER_SECRET is not set, and ENV=production has no default: set it as the hub has it",
+  ]);
+}
+
+/** The secret that somebody has set; undefined where nobody has. @returns the exit code where it cannot be read */
+export function givenSecret({ env, readFile, say }: Terminal): Secret | number | undefined {
   const read = readSettings(["WORKER_SECRET", "WORKER_SECRET_FILE"], env);
   if (!read.ok) return refuse(say, read.problems);
   const { WORKER_SECRET: text, WORKER_SECRET_FILE: file } = read.settings;
@@ -34,13 +46,7 @@ export function findSecret({ env, readFile, say }: Terminal): Secret | number {
       return refuse(say, linesOf([{ key: "WORKER_SECRET_FILE", value: file, why, repair }]));
     }
   }
-  const mode = readSettings(["ENV"], env);
-  if (!mode.ok) return refuse(say, mode.problems);
-  if (mode.settings.ENV === "production")
-    return refuse(say, [
-      "WORKER_SECRET is not set, and ENV=production has no default: set it as the hub has it",
-    ]);
-  return { text: DEVELOPMENT_SECRET, isDefault: true };
+  return undefined;
 }
 
 function refuse(say: Terminal["say"], lines: readonly string[]): number {

@@ -1,16 +1,41 @@
 import { type App, start } from "../app.ts";
 import { JournalError } from "../backplane/journal.ts";
 import type { Config } from "../config/schema.ts";
+import { ListenError } from "../edge/listener.ts";
 import { createLog } from "../observe/log.ts";
 import type { Runtime } from "../runtime.ts";
 import { COMMIT, VERSION } from "../version.ts";
+import type { Command } from "./command.ts";
+import { readConfig } from "./config.ts";
+import { EXIT } from "./terminal.ts";
+
+export const serveCommand: Command = {
+  name: "serve",
+  summary: "run the hub (the default)",
+  synopsis: "[--FLAG VALUE ...]",
+  details: `Runs until SIGTERM or Ctrl-C, which drain it as DRAIN_DELAY_MS and DRAIN_TIMEOUT_MS say; a second signal ends it at once.
+The log goes to standard error.`,
+  flags: "settings",
+  environment: [],
+  exitCodes: [
+    [0, "stopped as asked"],
+    [1, "it could not start, or was stopped by a second signal"],
+    [2, "a mistake in the command line or the settings: a line for each says why, and what to do"],
+  ],
+  run(args, terminal) {
+    const read = readConfig(args, terminal);
+    if (read === undefined) return EXIT.usage;
+    const { runtime, stopAsked } = terminal;
+    return serve(read.config, read.warnings, runtime, stopAsked());
+  },
+};
 
 /**
  * Runs the hub until it is told to stop.
  * @param stopped resolves with the name of the signal that ends it
  * @returns the exit code: 0 after a clean stop, 1 when it could not listen
  */
-export async function serve(
+async function serve(
   config: Config,
   warnings: readonly string[],
   runtime: Runtime,
@@ -28,9 +53,8 @@ export async function serve(
   try {
     app = await start(config, runtime, log);
   } catch (error) {
-    runtime.writeLog(
-      `vectra-hub: ${error instanceof JournalError ? error.message : listenFailure(config, error)}`,
-    );
+    if (!(error instanceof JournalError || error instanceof ListenError)) throw error;
+    runtime.writeLog(`vectra-hub: ${error.message}`);
     return 1;
   }
   log.info?.("START", "serve", "Listening", {
@@ -45,12 +69,4 @@ export async function serve(
   await app.stop();
   log.info?.("FINISH", "serve", "Stopped");
   return 0;
-}
-
-function listenFailure(config: Config, error: unknown): string {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  const where = config.UNIX_SOCKET ?? `${config.HOST} port ${config.PORT}`;
-  if (code === "EADDRINUSE") return `${where} is in use: stop the other process, or listen elsewhere`;
-  if (code === "EACCES") return `${where} may not be opened by this user: set PORT to one above 1023`;
-  return `cannot listen on ${where}: ${error instanceof Error ? error.message : String(error)}; set HOST to an address of this machine`;
 }

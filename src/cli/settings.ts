@@ -15,12 +15,12 @@ export type SomeSettings<Name extends SettingName> =
 export function readSettings<const Name extends SettingName>(
   names: readonly Name[],
   env: Readonly<Record<string, string | undefined>>,
-  flags: Readonly<Partial<Record<Name, string>>> = {},
+  flags?: Readonly<Partial<Record<Name, string>>>,
 ): SomeSettings<Name> {
   const settings: Partial<Record<SettingName, unknown>> = {};
   const problems: Problem[] = [];
   for (const name of names) {
-    const value = flags[name] ?? (env[name] || undefined);
+    const value = flags?.[name] ?? (env[name] || undefined);
     const read = configSchema.shape[name].safeParse(value);
     if (read.success) {
       settings[name] = read.data;
@@ -51,7 +51,7 @@ export function settingFlags<const Name extends SettingName>(
   return Object.fromEntries(
     names.map((name) => [
       flagOf(name) ?? "",
-      { help: `${notesOf(name).help}, as the hub was given it`, value: "VALUE", schema },
+      { help: `as it was given to the hub: ${notesOf(name).help}`, value: "VALUE", schema },
     ]),
   );
 }

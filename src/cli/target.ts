@@ -36,12 +36,15 @@ const targetSchema = z.string().transform((text, context): Target => {
   // User info and queries end up in logs; and nothing here needs them.
   if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "")
     return wrong("holds more than scheme, host, port and path");
-  return tcpTarget(scheme, url.host, url.pathname.replace(/\/+$/, ""), isLoopback(url.hostname));
+  return tcpTarget(scheme, url.host, url.pathname.replace(/\/+$/, ""), {
+    isNear: isLoopback(url.hostname),
+    isOwn: false,
+  });
 });
 
 /** `--url`, of every command that talks to a hub. */
 export const urlFlag = {
-  help: "where the hub is: http://, https:// or unix:/path (default: where the environment's HOST, PORT, TLS_CERT_FILE or UNIX_SOCKET put it)",
+  help: "where the hub is: http://, https:// or unix:/path (default: as the environment says)",
   value: "URL",
   schema: targetSchema,
 } satisfies Flag;
@@ -75,16 +78,24 @@ export function findTarget(given: Target | undefined, terminal: Terminal): Targe
 export function ownTarget(scheme: "http" | "https", host: string | undefined, port: number): Target {
   const everywhere = host === undefined || host === "::" || host === "0.0.0.0";
   const address = everywhere ? "127.0.0.1" : host.includes(":") ? `[${host}]` : host;
-  return tcpTarget(scheme, `${address}:${port}`, "", true);
+  return tcpTarget(scheme, `${address}:${port}`, "", { isNear: true, isOwn: true });
 }
 
-/** @param isOwn on this machine: no proxy is used, and any certificate is taken */
-function tcpTarget(scheme: "http" | "https", host: string, prefix: string, isOwn: boolean): Target {
+/**
+ * @param isNear on this machine: no proxy leads there
+ * @param isOwn just the hub that the settings describe: its certificate is taken as it is
+ */
+function tcpTarget(
+  scheme: "http" | "https",
+  host: string,
+  prefix: string,
+  { isNear, isOwn }: { readonly isNear: boolean; readonly isOwn: boolean },
+): Target {
   const tls = scheme === "https" && isOwn ? { tls: { rejectUnauthorized: false } } : {};
   const shown = `${scheme}://${host}${prefix}`;
   return {
     shown,
-    http: (path) => ({ url: `${shown}${path}`, init: { ...tls, ...(isOwn ? { proxy: false } : {}) } }),
+    http: (path) => ({ url: `${shown}${path}`, init: { ...tls, ...(isNear ? { proxy: false } : {}) } }),
     webSocket: (path) => ({ url: `${shown.replace("http", "ws")}${path}`, options: tls }),
   };
 }

@@ -37,11 +37,8 @@ export interface Output {
   failure(): string | undefined;
 }
 
-const FAILED = 1;
-const USAGE = 2;
-
-/** Exit codes that all commands share. */
-export const EXIT = { done: 0, failed: FAILED, usage: USAGE } as const;
+/** Exit codes that all commands share; `usage` is a mistake in the command line or the environment. */
+export const EXIT = { done: 0, failed: 1, usage: 2 } as const;
 
 /** Control and direction characters: they could disguise or forge what a person reads. */
 const INVISIBLE = /[\p{Cc}\u2028\u2029\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]/gu;

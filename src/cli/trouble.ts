@@ -1,7 +1,7 @@
 import { printable } from "./terminal.ts";
 
 /** What a network error means to a person, and what to do about it. */
-interface Trouble {
+export interface Trouble {
   readonly why: string;
   readonly repair: string;
 }
@@ -30,11 +30,16 @@ const TROUBLES: Readonly<Record<string, Trouble>> = {
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: { why: "its certificate is not trusted here", repair: CERTIFICATE },
 };
 
-/** The words for a failed try to reach a hub: why, and what to do. */
-export function troubleOf(error: { readonly code: string | undefined; readonly message: string }): string {
+/** What a failed try to reach a hub means. */
+export function troubleOf(error: { readonly code: string | undefined; readonly message: string }): Trouble {
   const known = error.code === undefined ? undefined : TROUBLES[error.code];
-  if (known !== undefined) return `${known.why} (${error.code}): ${known.repair}`;
-  return `${printable(error.message)}: ${START}`;
+  if (known !== undefined) return { ...known, why: `${known.why} (${error.code})` };
+  return { why: printable(error.message), repair: START };
+}
+
+/** The same as one clause. */
+export function whyAndRepair({ why, repair }: Trouble): string {
+  return `${why}: ${repair}`;
 }
 
 /** What an HTTP status means where a WebSocket was asked for. */

@@ -2,15 +2,7 @@ import { parseArgs } from "node:util";
 import { formatConflation } from "../protocol/conflation.ts";
 import { ANY_ORIGIN, SAME_ORIGIN } from "../protocol/origins.ts";
 import { crossCheck, DEVELOPMENT_SECRET } from "./checks.ts";
-import {
-  type Config,
-  configSchema,
-  flagOf,
-  notesOf,
-  SETTING_NAMES,
-  type SettingName,
-  type Settings,
-} from "./schema.ts";
+import { type Config, configSchema, flagOf, notesOf, SETTING_NAMES, type SettingName } from "./schema.ts";
 import { readTls } from "./tls.ts";
 
 /** One thing wrong with the configuration, in a form that a person can act on. */

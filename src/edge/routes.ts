@@ -17,6 +17,12 @@ import { createPublishRoute } from "./publish.ts";
 import { pathOf } from "./target.ts";
 import { commandState, createCommandRoute, workerState } from "./worker.ts";
 
+/**
+ * How long a backend may take to send its body and to wait for its receipt, which conflation holds back for up to a minute.
+ * Bun would cut both after ten-odd seconds, however lively the connection is; those who show no secret it should.
+ */
+const BACKEND_TIMEOUT_S = 120;
+
 /** What answers a request; undefined once it has become a WebSocket. */
 export type Handler = (
   request: BunRequest,
@@ -94,7 +100,10 @@ function authenticated(
 ): Handler {
   return (request, server) => {
     const verdict = checkCaller(check, request.headers);
-    if (verdict === "accepted") return run(request, server);
+    if (verdict === "accepted") {
+      server.timeout(request, BACKEND_TIMEOUT_S);
+      return run(request, server);
+    }
     metrics.authFailures.add(verdict);
     const tooMany = verdict === "wrong" ? guard.wrongSecret(guard.addressOf(request, server)) : undefined;
     if (tooMany !== undefined) return problem(tooMany);

@@ -63,3 +63,16 @@ export function describeMachine(): string {
   const system = `${platform()} ${release()} ${arch()}`;
   return `${models.length} × ${models[0]?.model ?? "unknown CPU"}, ${memoryGib} GiB, ${system}, Bun ${Bun.version}`;
 }
+
+/** What file system a folder is on, in words (/proc/self/mounts, proc(5)). */
+export function describeFileSystem(folder: string): string {
+  const mounts = readFileSync("/proc/self/mounts", "utf8").trimEnd().split("\n");
+  let found = { at: "", type: "an unknown file system", device: "" };
+  for (const mount of mounts) {
+    const [device = "", at = "", type = ""] = mount.split(" ");
+    const holds = at === "/" || folder === at || folder.startsWith(`${at}/`);
+    // Of mounts at one place the last one lies on top.
+    if (holds && at.length >= found.at.length) found = { at, type, device };
+  }
+  return found.device === "" ? found.type : `${found.type} (${found.device})`;
+}

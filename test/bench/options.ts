@@ -1,7 +1,10 @@
 import { parseArgs } from "node:util";
+import { FRAMINGS, type Framing } from "./generator/receiver.ts";
 
-export interface FanoutOptions {
+/** What a closed-loop benchmark measures, and how long. */
+export interface LoadOptions {
   targets: string[];
+  framings: Framing[];
   subscribers: number[];
   inFlight: number[];
   rounds: number;
@@ -11,44 +14,43 @@ export interface FanoutOptions {
   out: string;
 }
 
-const DEFAULTS = {
-  subscribers: "10,100,1000",
-  inFlight: "1,20,500",
-  rounds: "12",
-  roundMs: "200",
-  warmUpMs: "300",
-};
-const QUICK = { subscribers: "1000", inFlight: "1,20", rounds: "8", roundMs: "200", warmUpMs: "300" };
+/** What a benchmark does unless its command line says otherwise. */
+export interface LoadDefaults {
+  targets: string;
+  framing: string;
+  subscribers: string;
+  inFlight: string;
+  rounds: string;
+  roundMs: string;
+}
 
-export const FANOUT_HELP = `Measures fan-out: the hub against a bare Bun.serve, in one run.
+const WARM_UP_MS = 300;
+const QUICK = { subscribers: "1000", inFlight: "1,20", rounds: "8" };
 
-  bun test/bench/fanout.ts [options]
-
-  --targets LIST      servers to measure, the first is the baseline        (floor,hub)
-                      "floor,floor" shows how far the bench itself can be trusted
-  --subscribers LIST  (${DEFAULTS.subscribers}; 10000 needs about as many open files)
-  --in-flight LIST    messages under way at once                           (${DEFAULTS.inFlight})
-  --rounds N          of which the median is taken, servers taking turns   (${DEFAULTS.rounds})
-  --round-ms N        length of one round                                  (${DEFAULTS.roundMs})
-  --quick             ${QUICK.subscribers} subscribers, ${QUICK.inFlight} in flight, ${QUICK.rounds} rounds of ${QUICK.roundMs} ms: under 20 s
-  --assert            exit code 1 if anything reaches less than 0.9 of the baseline's
-                      throughput at 1,000 subscribers or more; where the generator was
-                      the bottleneck or the machine busy otherwise, CPU time decides
-  --out DIR           for fanout.json and fanout.md                        (dist/bench)
+/** The help lines that all closed-loop benchmarks share. */
+export function loadHelp(defaults: LoadDefaults): string {
+  return `  --subscribers LIST  (${defaults.subscribers}; 10000 needs about as many open files)
+  --in-flight LIST    messages under way at once                           (${defaults.inFlight})
+  --rounds N          of which the median is taken, servers taking turns   (${defaults.rounds})
+  --round-ms N        length of one round                                  (${defaults.roundMs})
+  --assert            exit code 1 if a target is missed
+  --out DIR           for the results as JSON and Markdown                 (dist/bench)
 
 The hub is HUB_COMMAND (a JSON array), else dist/vectra-hub where it exists, else the source.
 `;
+}
 
 /** The command line's options; undefined where help was asked for. Throws on what it does not understand. */
-export function parseOptions(argv: readonly string[]): FanoutOptions | undefined {
+export function parseLoadOptions(argv: readonly string[], defaults: LoadDefaults): LoadOptions | undefined {
   const { values } = parseArgs({
     args: [...argv],
     options: {
-      targets: { type: "string", default: "floor,hub" },
+      targets: { type: "string", default: defaults.targets },
+      framing: { type: "string", default: defaults.framing },
       subscribers: { type: "string" },
       "in-flight": { type: "string" },
       rounds: { type: "string" },
-      "round-ms": { type: "string" },
+      "round-ms": { type: "string", default: defaults.roundMs },
       quick: { type: "boolean", default: false },
       assert: { type: "boolean", default: false },
       out: { type: "string", default: "dist/bench" },
@@ -56,21 +58,29 @@ export function parseOptions(argv: readonly string[]): FanoutOptions | undefined
     },
   });
   if (values.help) return undefined;
-  const defaults = values.quick ? QUICK : DEFAULTS;
+  const lengths = values.quick ? QUICK : defaults;
   return {
     targets: values.targets.split(","),
-    subscribers: (values.subscribers ?? defaults.subscribers).split(",").map(positive),
-    inFlight: (values["in-flight"] ?? defaults.inFlight).split(",").map(positive),
-    rounds: positive(values.rounds ?? defaults.rounds),
-    roundMs: positive(values["round-ms"] ?? defaults.roundMs),
-    warmUpMs: positive(defaults.warmUpMs),
+    framings: values.framing.split(",").map(framing),
+    subscribers: (values.subscribers ?? lengths.subscribers).split(",").map(positive),
+    inFlight: (values["in-flight"] ?? lengths.inFlight).split(",").map(positive),
+    rounds: positive(values.rounds ?? lengths.rounds),
+    roundMs: positive(values["round-ms"]),
+    warmUpMs: WARM_UP_MS,
     assert: values.assert,
     out: values.out,
   };
 }
 
-function positive(text: string): number {
+/** A positive whole number of a command line. */
+export function positive(text: string): number {
   const value = Number(text);
   if (!Number.isSafeInteger(value) || value < 1) throw new Error(`"${text}" is not a positive whole number`);
   return value;
+}
+
+function framing(name: string): Framing {
+  const found = FRAMINGS.find((each) => each === name);
+  if (found === undefined) throw new Error(`unknown framing "${name}": one of ${FRAMINGS.join(", ")}`);
+  return found;
 }

@@ -1,15 +1,20 @@
+import { type Report, renderFindings } from "./finding.ts";
+import type { Framing } from "./generator/receiver.ts";
 import type { Result } from "./result.ts";
+import { describeCommand, type Target } from "./servers.ts";
 
-export interface Report {
-  date: string;
-  machine: string;
-  command: string;
-  targets: { name: string; command: string }[];
-  results: Result[];
-}
+const FRAMING_NAMES: Readonly<Record<Framing, string>> = {
+  raw: "raw framing",
+  stream: "stream framing",
+  sse: "SSE",
+};
+
+/** Columns of text, which stand at the left. */
+const TEXT_COLUMNS = [1, 3];
 
 const HEADINGS = [
   "subscribers",
+  "framing",
   "in flight",
   "server",
   "µs/delivery",
@@ -30,6 +35,7 @@ function row(result: Result): string[] {
   const { microsecondsPerDelivery: wall, serverCpuMicrosecondsPerDelivery: cpu } = result;
   return [
     result.subscribers.toLocaleString("en"),
+    result.framing,
     String(result.inFlight),
     result.target,
     wall.median.toFixed(2),
@@ -62,21 +68,43 @@ export function renderTable(results: readonly Result[]): string {
     line(cells.map((cell, column) => pad(cell, widths[column] ?? 0, column))),
   );
   const rule = line(
-    widths.map((width, column) => (column === 2 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`)),
+    widths.map((width, column) =>
+      TEXT_COLUMNS.includes(column) ? "-".repeat(width) : `${"-".repeat(width - 1)}:`,
+    ),
   );
   return [lines[0], rule, ...lines.slice(1)].join("\n");
 }
 
+/** What was loaded how, in words. */
+export function describeLoad({ framing, subscribers, inFlight }: Result): string {
+  return `${FRAMING_NAMES[framing]}, ${subscribers.toLocaleString("en")} subscribers, ${inFlight} in flight`;
+}
+
+/** How much others disturbed the rounds, in words. */
+export function describeDisturbance(results: readonly Result[]): string {
+  const rounds = results.reduce((sum, result) => sum + result.rounds.length, 0);
+  const disturbed = results.reduce((sum, result) => sum + result.disturbedRounds, 0);
+  const most = Math.max(...results.map(({ othersShare }) => othersShare));
+  return `${disturbed} of ${rounds} rounds disturbed by others, who took at most ${percent(most)} of a core in the median`;
+}
+
 /** The whole report as Markdown: what was measured, on what, how to repeat it, and how to read it. */
-export function renderMarkdown(report: Report): string {
-  return `# Fan-out
+export function renderLoadMarkdown(
+  report: Report,
+  targets: readonly Target[],
+  results: readonly Result[],
+  remark = "",
+): string {
+  return `# ${report.title}
 
-${report.date}, on ${report.machine}.
-Repeat it with \`${report.command}\`.
+${report.date}, on ${report.machine}; ${report.disturbance}.
+Repeat it with \`${report.command}\`. ${remark}
 
-${report.targets.map(({ name, command }) => `- ${name}: \`${command}\``).join("\n")}
+${targets.map((target) => `- ${target.name}: \`${describeCommand(target)}\``).join("\n")}
 
-${renderTable(report.results)}
+${renderFindings(report.findings)}
+
+${renderTable(results)}
 
 One publisher keeps the given number of 200-byte messages in flight; a message counts as delivered to all when the
 last subscriber has read it. Servers take turns in short rounds, and a round that something else on the machine
@@ -93,7 +121,7 @@ function line(cells: readonly string[]): string {
 }
 
 function pad(cell: string, width: number, column: number): string {
-  return column === 2 ? cell.padEnd(width) : cell.padStart(width);
+  return TEXT_COLUMNS.includes(column) ? cell.padEnd(width) : cell.padStart(width);
 }
 
 function percent(share: number): string {

@@ -1,9 +1,11 @@
 import type { Round } from "./generator/closed-loop.ts";
+import type { Framing } from "./generator/receiver.ts";
 import { type Summary, summarise } from "./statistics.ts";
 
-/** One target's rounds at one number of subscribers and of messages in flight. */
+/** One target's rounds in one framing, at one number of subscribers and of messages in flight. */
 export interface Cell {
   target: string;
+  framing: Framing;
   subscribers: number;
   inFlight: number;
   rounds: readonly Round[];
@@ -12,6 +14,7 @@ export interface Cell {
 /** A cell in the units that are compared. Shares are of one core: 1 is a thread that never waited. */
 export interface Result {
   target: string;
+  framing: Framing;
   subscribers: number;
   inFlight: number;
   microsecondsPerDelivery: Summary;
@@ -54,6 +57,18 @@ export function compare(cells: readonly Cell[]): Result[] {
   }));
 }
 
+/** Every result that has a baseline, with that: as `compare` has put them in order. */
+export function inPairs(results: readonly Result[]): [baseline: Result, result: Result][] {
+  const pairs: [Result, Result][] = [];
+  const name = results[0]?.target;
+  let baseline: Result | undefined;
+  for (const result of results) {
+    if (result.target === name) baseline = result;
+    else if (baseline !== undefined) pairs.push([baseline, result]);
+  }
+  return pairs;
+}
+
 /** Each round is compared with the baseline's of the same turn: a machine's speed drifts by more than servers differ. */
 function medianRatio(baseline: Cell, cell: Cell, cost: (round: Round) => number): number {
   const costs = baseline.rounds.map(cost);
@@ -81,6 +96,7 @@ export function decisiveRatio(result: Result, baseline: Result): number {
 
 function measure({
   target,
+  framing,
   subscribers,
   inFlight,
   rounds,
@@ -91,6 +107,7 @@ function measure({
   const generatorShare = median(rounds, (each) => each.generatorCpuSeconds / each.seconds);
   return {
     target,
+    framing,
     subscribers,
     inFlight,
     microsecondsPerDelivery,

@@ -1,10 +1,12 @@
 import { existsSync } from "node:fs";
-import { join, relative, resolve } from "node:path";
+import { join, resolve } from "node:path";
 
 /** A server that can be measured: its command, which takes HOST and PORT from its environment. */
 export interface Target {
   name: string;
   command: readonly string[];
+  /** Settings that differ from the defaults. */
+  settings?: Readonly<Record<string, string>>;
 }
 
 export interface RunningServer {
@@ -28,6 +30,11 @@ function hubCommand(): readonly string[] {
   return existsSync(binary) ? [binary] : [process.execPath, join(ROOT, "src/main.ts")];
 }
 
+/** The hub with settings of its own, such as a history on a file. */
+export function hubTarget(name: string, settings: Readonly<Record<string, string>>): Target {
+  return { name, command: hubCommand(), settings };
+}
+
 const COMMANDS: Readonly<Record<string, () => readonly string[]>> = {
   floor: () => [process.execPath, join(import.meta.dir, "floor.ts")],
   hub: hubCommand,
@@ -46,12 +53,10 @@ export function resolveTargets(names: readonly string[]): Target[] {
 }
 
 /** The target's command as one would type it in the project's folder. */
-export function describeCommand({ command }: Target): string {
-  return command
-    .map((part) =>
-      part === process.execPath ? "bun" : part.startsWith(`${ROOT}/`) ? relative(ROOT, part) : part,
-    )
-    .join(" ");
+export function describeCommand({ command, settings = {} }: Target): string {
+  const words = command.map((part) => (part === process.execPath ? "bun" : part));
+  const assignments = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
+  return [...assignments, ...words].map((word) => word.replace(`${ROOT}/`, "")).join(" ");
 }
 
 /** Starts the target on a free loopback port, with its defaults otherwise, and resolves once it listens. */
@@ -64,6 +69,7 @@ export async function startServer(target: Target, workerSecret: string): Promise
       PORT: "0",
       LOG_FORMAT: "json",
       WORKER_SECRET: workerSecret,
+      ...target.settings,
     },
   });
 

@@ -1,11 +1,14 @@
 import { machineCpuSeconds, startCpuMeter } from "../machine.ts";
 import { connectPublisher } from "./publisher.ts";
+import type { Framing } from "./receiver.ts";
 import { type Counters, connectSubscribers } from "./subscribers.ts";
 
 export interface SessionOptions {
+  /** The server's root. */
   url: string;
   serverPid: number;
   workerSecret: string;
+  framing: Framing;
   subscribers: number;
   maxInFlight: number;
 }
@@ -46,8 +49,7 @@ const LOST_AFTER_MS = 15_000;
 
 /** A closed loop: a message is replaced by the next one when the last subscriber has received it. */
 export async function openClosedLoop(options: SessionOptions): Promise<Session> {
-  const { subscribers: count, maxInFlight } = options;
-  const url = new URL("/ws", options.url);
+  const { url, framing, subscribers: count, maxInFlight } = options;
   const failure = Promise.withResolvers<never>();
   // Whoever waits next learns of it; that nobody waits at this moment is no unhandled rejection.
   failure.promise.catch(() => undefined);
@@ -56,6 +58,7 @@ export async function openClosedLoop(options: SessionOptions): Promise<Session> 
   const startedMs = performance.now();
   const subscribers = await connectSubscribers({
     url,
+    framing,
     count,
     maxInFlight,
     onDelivered: (messages) => onDelivered(messages),
@@ -91,12 +94,23 @@ export async function openClosedLoop(options: SessionOptions): Promise<Session> 
     return finished.promise;
   }
 
+  /**
+   * One more message, behind everything that the server has sent: a duplicate or a late message would come before it,
+   * and so cannot hide.
+   */
+  function fence(): Promise<void> {
+    const passed = Promise.withResolvers<void>();
+    onDelivered = () => passed.resolve();
+    publisher.send(1);
+    return passed.promise;
+  }
+
   let restedMs = performance.now() + REST_MS;
 
   async function round(inFlight: number, durationMs: number): Promise<Round> {
     await Bun.sleep(Math.max(0, restedMs - performance.now()));
     const result = await publish(inFlight, durationMs);
-    await subscribers.fence();
+    await fence();
     subscribers.assertReceived(publisher.sent);
     restedMs = performance.now() + REST_MS;
     return result;

@@ -1,9 +1,10 @@
 import { clientFrame, OPCODE_TEXT } from "./frames.ts";
 import { messageBytes, writeSequence } from "./messages.ts";
-import { connectRawSocket } from "./socket.ts";
+import { connectWebSocket } from "./websocket.ts";
 
 export interface PublisherOptions {
-  url: URL;
+  /** The server's root. */
+  url: string;
   workerSecret: string;
   maxInFlight: number;
   onFailure: (error: Error) => void;
@@ -20,13 +21,13 @@ export interface Publisher {
 
 /** Connects as a worker does: `client_type=worker`, the secret in its header (PROTOCOL.md section 1). */
 export async function connectPublisher(options: PublisherOptions): Promise<Publisher> {
-  const url = new URL(options.url);
+  const url = new URL("/ws", options.url);
   url.searchParams.set("client_type", "worker");
   const frame = clientFrame(OPCODE_TEXT, messageBytes(0));
   const batch = Buffer.concat(Array.from({ length: options.maxInFlight }, () => frame));
   let sent = 0;
 
-  const socket = await connectRawSocket({
+  const connection = await connectWebSocket({
     url,
     headers: { "x-worker-secret": options.workerSecret },
     // Status frames for the worker: nothing to do.
@@ -44,8 +45,8 @@ export async function connectPublisher(options: PublisherOptions): Promise<Publi
         writeSequence(batch, index * frame.length, sent);
         sent += 1;
       }
-      socket.write(batch.subarray(0, messages * frame.length));
+      connection.write(batch.subarray(0, messages * frame.length));
     },
-    close: () => socket.end(),
+    close: () => connection.end(),
   };
 }

@@ -1,14 +1,13 @@
-import { clientFrame, OPCODE_TEXT } from "./frames.ts";
-import { MESSAGE_BYTES, messageBytes, readSequence } from "./messages.ts";
-import { connectRawSocket, type RawSocket } from "./socket.ts";
+import type { Connection } from "./connection.ts";
+import { MESSAGE_BYTES, messageBytes } from "./messages.ts";
+import { connectReceiver, type Framing } from "./receiver.ts";
 
 /** Handshakes at a time: below the usual backlog of a listening socket, so that none waits for a SYN retry. */
 const CONNECTING_AT_ONCE = 128;
-const FENCE_FRAME = clientFrame(OPCODE_TEXT, Buffer.from("ping"));
-const FENCE_ANSWER_BYTES = "pong".length;
 
 export interface SubscribersOptions {
-  url: URL;
+  url: string;
+  framing: Framing;
   count: number;
   /** The most messages that are ever under way at once. */
   maxInFlight: number;
@@ -23,42 +22,33 @@ export interface Counters {
   deliveries: number;
   /** Reads from sockets. */
   chunks: number;
-  /** Frames that are no message of the load, such as statuses. */
-  otherFrames: number;
 }
 
 /** The receiving side: every subscriber checks that it gets every message once and in order. */
 export interface Subscribers {
   readonly counters: Readonly<Counters>;
-  /**
-   * Resolves once every subscriber has an answer to a question asked now. The server sends it behind everything that
-   * it sent before, so a duplicate or late message cannot hide.
-   */
-  fence(): Promise<void>;
   /** Throws unless every subscriber has received exactly `messages` since it connected. */
   assertReceived(messages: number): void;
   close(): void;
 }
 
-/** Opens `count` client connections and resolves once all of them have shaken hands. */
+/** Opens `count` client connections and resolves once the server has accepted all of them. */
 export async function connectSubscribers(options: SubscribersOptions): Promise<Subscribers> {
   const { count } = options;
-  const counters: Counters = { deliveries: 0, chunks: 0, otherFrames: 0 };
+  const counters: Counters = { deliveries: 0, chunks: 0 };
   const received = new Float64Array(count);
-  const sockets: RawSocket[] = [];
+  const connections: Connection[] = [];
   // How many subscribers have received a message under way, by its number modulo the ring's length.
   const arrivals = new Uint32Array(options.maxInFlight + 1);
   let completed = 0;
-  let fenced = 0;
-  let fencePassed = Promise.withResolvers<void>();
 
-  function onText(subscriber: number, bytes: Uint8Array, start: number, end: number): void {
-    const sequence = readSequence(bytes, start, end);
-    if (sequence < 0) {
-      if (end - start === FENCE_ANSWER_BYTES) passFence();
-      else counters.otherFrames += 1;
-      return;
-    }
+  function onMessage(
+    subscriber: number,
+    sequence: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): void {
     const expected = received[subscriber] as number;
     if (sequence !== expected) {
       throw new Error(`received message ${sequence} instead of ${expected}`);
@@ -79,11 +69,6 @@ export async function connectSubscribers(options: SubscribersOptions): Promise<S
     }
   }
 
-  function passFence(): void {
-    fenced += 1;
-    if (fenced === count) fencePassed.resolve();
-  }
-
   function onChunkEnd(): void {
     counters.chunks += 1;
     if (completed === 0) return;
@@ -93,10 +78,9 @@ export async function connectSubscribers(options: SubscribersOptions): Promise<S
   }
 
   async function connect(subscriber: number): Promise<void> {
-    sockets[subscriber] = await connectRawSocket({
+    connections[subscriber] = await connectReceiver(options.framing, {
       url: options.url,
-      headers: {},
-      onFrame: (_opcode, bytes, start, end) => onText(subscriber, bytes, start, end),
+      onMessage: (sequence, bytes, start, end) => onMessage(subscriber, sequence, bytes, start, end),
       onChunkEnd,
       onFailure: (error) => options.onFailure(new Error(`subscriber ${subscriber}: ${error.message}`)),
     });
@@ -113,12 +97,6 @@ export async function connectSubscribers(options: SubscribersOptions): Promise<S
 
   return {
     counters,
-    fence() {
-      fenced = 0;
-      fencePassed = Promise.withResolvers<void>();
-      for (const socket of sockets) socket.write(FENCE_FRAME);
-      return fencePassed.promise;
-    },
     assertReceived(messages) {
       const wrong = received.findIndex((each) => each !== messages);
       if (wrong < 0) return;
@@ -126,7 +104,7 @@ export async function connectSubscribers(options: SubscribersOptions): Promise<S
       throw new Error(`subscriber ${wrong} received ${received[wrong]} messages of ${messages} (${bytes})`);
     },
     close() {
-      for (const socket of sockets) socket.end();
+      for (const connection of connections) connection.end();
     },
   };
 }
