@@ -2,7 +2,7 @@ import type { SseClient, SseClients, SseSink } from "../hub/sse-client.ts";
 import type { Log } from "../observe/log.ts";
 import { readFilter } from "../protocol/filter.ts";
 import type { Runtime } from "../runtime.ts";
-import type { Guard, Peers } from "./guard.ts";
+import { type Guard, IDLE_TIMEOUT_S, type Peers } from "./guard.ts";
 import { badRequest, problem } from "./problem.ts";
 import { queryOf } from "./target.ts";
 
@@ -31,6 +31,8 @@ export function createEventsRoute(sse: SseClients, runtime: Runtime, log: Log, g
       client?.closed();
       admission.leave();
       finish?.();
+      // The connection may stay open after the stream. Too late once the response has ended.
+      server.timeout(request, IDLE_TIMEOUT_S);
       log.debug?.("FINISH", "events", "Stream Closed", { conn_id: connId });
     };
     const source: Bun.DirectUnderlyingSource<Uint8Array> = {
@@ -97,10 +99,10 @@ function sinkOn(
   const close = (how: () => void): void => {
     if (!isOpen) return;
     isOpen = false;
+    onEnd();
     how();
     waiting = [];
     waitingBytes = 0;
-    onEnd();
   };
 
   return {

@@ -55,6 +55,9 @@ export interface GuardOptions {
 /** When those who found no place, or no answer of forward-auth, may try again. */
 const RETRY_AFTER_S = 5;
 
+/** Bun's own limit for a connection on which nothing happens. */
+export const IDLE_TIMEOUT_S = 10;
+
 export function createGuard({ config, runtime, log, metrics, checkSecret }: GuardOptions): Guard {
   const trustedProxies = config.TRUST_PROXY;
   const origins = createOriginCheck(config.ALLOWED_ORIGINS);
@@ -98,6 +101,8 @@ export function createGuard({ config, runtime, log, metrics, checkSecret }: Guar
       path: pathOf(request),
     };
     const { code, why } = await forwardAuth.check(credentials, signal);
+    // It counts for the connection, which may stay open after the answer.
+    server.timeout(request, IDLE_TIMEOUT_S);
     if (code === "allowed") return undefined;
     log.info?.("SECURITY", "guard", "Forward-auth", { verdict: code, why, address });
     if (code === "refused") {

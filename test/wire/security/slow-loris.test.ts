@@ -1,8 +1,9 @@
 import { expect, test } from "bun:test";
 import { connect, type Socket } from "node:net";
 import { call } from "../../support/api.ts";
+import { startAuthEndpoint, status } from "../../support/auth-endpoint.ts";
 import { within } from "../../support/deadline.ts";
-import { type Hub, SECRET, startHub } from "../../support/hub.ts";
+import { type Hub, startHub } from "../../support/hub.ts";
 import { joinClient, joinWorker, online } from "../../support/parties.ts";
 import { joinLive } from "../../support/streamclient.ts";
 
@@ -11,15 +12,15 @@ import { joinLive } from "../../support/streamclient.ts";
 const HEAD = "GET /ws HTTP/1.1\r\nHost: hub\r\nUpgrade: websocket\r\n";
 const BODY = "POST /api/v1/publish HTTP/1.1\r\nHost: hub\r\ncontent-type: application/json\r\n";
 
+/** What those who show no secret may begin; a backend gets two minutes for its body. */
 const BEGINNINGS: Record<string, string> = {
   "one letter": "G",
   "a request line without end": "GET /ws?",
   "half a handshake": HEAD,
   "a header without end": `${HEAD}Sec-WebSocket-Key: `,
-  "a body that does not come": `${BODY}x-worker-secret: ${SECRET}\r\ncontent-length: 100\r\n\r\n`,
-  "half a body": `${BODY}x-worker-secret: ${SECRET}\r\ncontent-length: 100\r\n\r\n{"type":"A`,
-  "half a body that nobody is allowed to send": `${BODY}content-length: 100\r\n\r\n{`,
-  "half a chunk": `${BODY}x-worker-secret: ${SECRET}\r\ntransfer-encoding: chunked\r\n\r\n64\r\n{`,
+  "a body that does not come": `${BODY}content-length: 100\r\n\r\n`,
+  "half a body": `${BODY}content-length: 100\r\n\r\n{"type":"A`,
+  "half a chunk": `${BODY}transfer-encoding: chunked\r\n\r\n64\r\n{`,
 };
 const EACH = 50;
 /** What a connection that drips sends, so that it is never quite silent. */
@@ -38,7 +39,19 @@ function openLoris(hub: Hub, beginning: string): { socket: Socket; ended: Promis
   return { socket, ended };
 }
 
-test(
+/** Waits until the hub has ended all of them; says which it has not. */
+async function untilEnded(lorises: readonly { name: string; ended: Promise<void> }[]): Promise<void> {
+  const left = new Set(lorises);
+  const ends = lorises.map(async (loris) => {
+    await loris.ended;
+    left.delete(loris);
+  });
+  await within(Promise.all(ends), "the end of all of them", ENDED_LIMIT_MS).catch((error) => {
+    throw new Error(`${error}: left are ${[...new Set([...left].map(({ name }) => name))].join(", ")}`);
+  });
+}
+
+test.concurrent(
   "hundreds of them keep nobody out, whether they are silent or drip, and all are ended",
   async () => {
     await using hub = await startHub({ env: { MAX_CONNECTIONS: "2", MAX_CONNECTIONS_PER_ADDRESS: "2" } });
@@ -59,22 +72,46 @@ test(
       expect(await client.next()).toBe('{"type":"A"}');
       expect(await stream.texts(2)).toEqual([online(), '{"type":"A"}']);
       expect((await call(hub, "/readyz")).status).toBe(200);
-
-      const left = new Set(lorises);
-      const ends = lorises.map(async (loris) => {
-        await loris.ended;
-        left.delete(loris);
-      });
-      await within(Promise.all(ends), "the end of all of them", ENDED_LIMIT_MS).catch((error) => {
-        throw new Error(
-          `${error}: left are ${JSON.stringify([...new Set([...left].map(({ name }) => name))])}`,
-        );
-      });
+      await untilEnded(lorises);
       worker.send('{"type":"B"}');
       expect(await client.next()).toBe('{"type":"B"}');
       expect(hub.logs().filter(({ level }) => level === "error")).toEqual([]);
     } finally {
       clearInterval(drip);
+      for (const { socket } of lorises) socket.destroy();
+    }
+  },
+  2 * ENDED_LIMIT_MS,
+);
+
+const ANSWERED: Record<string, string> = {
+  "a refused handshake": `${HEAD}Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nCookie: out\r\n\r\n`,
+  "a refused event stream": "GET /api/v1/events HTTP/1.1\r\nHost: hub\r\nCookie: out\r\n\r\n",
+  "an event stream that has ended": "GET /api/v1/events HTTP/1.1\r\nHost: hub\r\n\r\n",
+  "the head of an event stream": "HEAD /api/v1/events HTTP/1.1\r\nHost: hub\r\n\r\n",
+  "the worker's status": "GET /api/v1/worker HTTP/1.1\r\nHost: hub\r\n\r\n",
+  "the same, with a request begun behind it": "GET /api/v1/worker HTTP/1.1\r\nHost: hub\r\n\r\nGET /",
+  "an unknown path": "GET /nowhere HTTP/1.1\r\nHost: hub\r\n\r\n",
+};
+
+test.concurrent(
+  "nor does a connection stay open on which nothing follows an answer",
+  async () => {
+    await using endpoint = startAuthEndpoint((write, end, question) =>
+      status(question.headers.get("cookie") === "out" ? 403 : 204)(write, end, question),
+    );
+    await using hub = await startHub({
+      env: {
+        CLIENT_AUTH_URL: endpoint.url,
+        CLIENT_AUTH_TIMEOUT_MS: "600000",
+        CLIENT_MAX_AGE_MS: "200",
+        HEARTBEAT_INTERVAL_MS: "100",
+      },
+    });
+    const lorises = Object.entries(ANSWERED).map(([name, request]) => ({ name, ...openLoris(hub, request) }));
+    try {
+      await untilEnded(lorises);
+    } finally {
       for (const { socket } of lorises) socket.destroy();
     }
   },

@@ -16,6 +16,7 @@ import { numbered, padded, publish } from "../../support/publish.ts";
 import { createRandom } from "../../support/random.ts";
 import { testThatNeeds } from "../../support/skip.ts";
 import { joinLive, joinStream, joinStreamWorker } from "../../support/streamclient.ts";
+import type { StreamFrame } from "../../support/streamframe.ts";
 
 // Issue 3: a disk that fills while the hub runs. A limit on the size of files stands for it: SQLite's writes fail then,
 // as they do on a full disk.
@@ -51,12 +52,19 @@ async function heldBy(hub: Hub, since: string): Promise<string[]> {
   return (await client.untilLive()).messages.map(({ data }) => data);
 }
 
+const messagesAmong = (frames: readonly StreamFrame[]): StreamFrame[] =>
+  frames.filter(({ type }) => type === "message");
+
 const diskTest = testThatNeeds("prlimit", Bun.which("prlimit") !== null);
 
 describe("a disk that fills", () => {
   diskTest("refuses what cannot be kept, shows it to nobody, and recovers by itself", async () => {
     await using folder = await createFolder();
-    const env = { HISTORY_FILE: folder.file("history.db"), WORKER_POLICY: "shared" };
+    const env = {
+      HISTORY_FILE: folder.file("history.db"),
+      WORKER_POLICY: "shared",
+      HEARTBEAT_INTERVAL_MS: "300",
+    };
     await using hub = await startHub({ env });
     await using client = await joinLive(hub);
     const start = client.hello.cursor;
@@ -81,7 +89,13 @@ describe("a disk that fills", () => {
     // What is held can still be resumed from, and nobody has seen what was refused.
     expect(await heldBy(hub, start)).toEqual(before);
     expect(await client.texts(before.length)).toEqual(before);
-    expect(await client.untilPong()).toEqual([]);
+    // It stays so, although nobody publishes and so nothing new fails.
+    const pings = client.raw.pings();
+    for (let beat = 1; beat <= 8; beat++) {
+      await client.raw.waitForPings(pings + beat);
+      expect(await isReady(hub)).toBe(false);
+    }
+    expect(messagesAmong(await client.untilPong())).toEqual([]);
 
     limitFiles(hub, NO_LIMIT);
     await untilReady(hub);
@@ -136,8 +150,7 @@ describe("a disk that fills", () => {
           expect(await client.texts(texts.length)).toEqual(texts);
         }
       }
-      const last = await client.untilPong();
-      expect(last.filter(({ type }) => type === "message")).toEqual([]);
+      expect(messagesAmong(await client.untilPong())).toEqual([]);
       expect(await heldBy(hub, "earliest")).toEqual(accepted.flatMap(({ texts }) => texts));
       hub.kill("SIGKILL");
       await hub.exited;
