@@ -43,6 +43,8 @@ export interface Socket {
   readonly data: Connection;
   /** @returns bytes written, -1 when the peer is backed up, 0 when dropped */
   send(text: string): number;
+  /** Gathers what `run` sends into as few writes as possible. */
+  cork(run: () => void): void;
   close(code?: number, reason?: string): void;
   terminate(): void;
   ping(data?: string): number;
