@@ -5,7 +5,6 @@
 const DEBIAN_PACKAGES = [
   "python3-websockets", // the worker of test/wire that connects as Vectra's Python worker does
   "curl", // the README's examples
-  "openssl", // the certificate of the TLS tests
   "prometheus", // its promtool, which reads /metrics as Prometheus does
   "nginx", // the proxy of the README, in front of the hub
   "buildah", // builds the container image, without a daemon

@@ -18,16 +18,19 @@ const TAG = {
 };
 const OID = { ecdsaWithSha256: "2a8648ce3d040302", commonName: "550403", subjectAltName: "551d11" };
 
-/** Makes a self-signed certificate (RFC 5280) for `localhost` and 127.0.0.1, good for a hundred years. */
-export function createCertificate(): Certificate {
+/**
+ * Makes a self-signed certificate (RFC 5280), good for a hundred years.
+ * @param host the name that it is for; `localhost` brings 127.0.0.1 along
+ */
+export function createCertificate(host = "localhost"): Certificate {
   const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const algorithm = der(TAG.sequence, hex(TAG.oid, OID.ecdsaWithSha256));
-  const commonName = der(TAG.sequence, hex(TAG.oid, OID.commonName), der(TAG.utf8, Buffer.from("localhost")));
+  const commonName = der(TAG.sequence, hex(TAG.oid, OID.commonName), der(TAG.utf8, Buffer.from(host)));
   const name = der(TAG.sequence, der(TAG.set, commonName));
   const names = der(
     TAG.sequence,
-    der(0x82, Buffer.from("localhost")),
-    der(0x87, Buffer.from([127, 0, 0, 1])),
+    der(0x82, Buffer.from(host)),
+    ...(host === "localhost" ? [der(0x87, Buffer.from([127, 0, 0, 1]))] : []),
   );
   const extension = der(TAG.sequence, hex(TAG.oid, OID.subjectAltName), der(TAG.octets, names));
   const validity = ["20200101000000Z", "21200101000000Z"].map((time) => der(TAG.time, Buffer.from(time)));
