@@ -7,9 +7,6 @@ import { KEY_TTL_MS } from "./keys.ts";
 const APPLICATION_ID = 0x56487562;
 const SCHEMA_VERSION = 1;
 
-/** Evicted rows are deleted this many at a time, because one DELETE for each message would double the cost of a write. */
-const TIDY_ROWS = 500;
-
 const SCHEMA = `
   CREATE TABLE epochs (ordinal INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, first_offset INTEGER NOT NULL) STRICT;
   CREATE TABLE messages (offset INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, type TEXT, text TEXT NOT NULL) STRICT;
@@ -21,6 +18,12 @@ const SCHEMA = `
   ) STRICT;
   CREATE TABLE health (id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL) STRICT;
 `;
+
+/** How much of the history is read back at a start. */
+export interface HistoryLimits {
+  readonly messages: number;
+  readonly bytes: number;
+}
 
 /** The history file cannot be used. The message is one line for people: which file, why, how to repair it. */
 export class JournalError extends Error {}
@@ -52,13 +55,13 @@ export interface Journal {
  * Opens the file, locks it, and begins the epoch `epochId` in it.
  * @throws {JournalError}
  */
-export function openJournal(file: string, epochId: string, historyMessages: number): [Journal, Recovered] {
+export function openJournal(file: string, epochId: string, limits: HistoryLimits): [Journal, Recovered] {
   let db: Database | undefined;
   try {
     db = new Database(file, { create: true, strict: true });
     prepare(db);
-    const recovered = recover(db, epochId, historyMessages);
-    return [journalOn(db, recovered.messages[0]?.offset, recovered.lastOffset), recovered];
+    const recovered = recover(db, epochId, limits);
+    return [journalOn(db, recovered.lastOffset), recovered];
   } catch (error) {
     db?.close();
     throw new JournalError(`HISTORY_FILE ${file} ${explain(error)}`);
@@ -95,7 +98,7 @@ function pragma(db: Database, name: string): number {
   return row?.[name] ?? 0;
 }
 
-function recover(db: Database, epochId: string, historyMessages: number): Recovered {
+function recover(db: Database, epochId: string, limits: HistoryLimits): Recovered {
   const rows = <Row>(sql: string, ...values: number[]): Row[] => db.query<Row, number[]>(sql).all(...values);
   // The newest row is never deleted, so its offset says how far the former epochs really wrote.
   const newest =
@@ -104,13 +107,15 @@ function recover(db: Database, epochId: string, historyMessages: number): Recove
     db.query("INSERT INTO epochs (id, first_offset) VALUES (?, ?)").run(epochId, newest + 1);
     db.query("DELETE FROM epochs WHERE ordinal <= (SELECT max(ordinal) FROM epochs) - ?").run(EPOCHS_LIMIT);
   }).immediate();
+  const epochs = rows<Epoch>("SELECT id, first_offset AS firstOffset FROM epochs ORDER BY ordinal");
   return {
-    epochs: rows<Epoch>("SELECT id, first_offset AS firstOffset FROM epochs ORDER BY ordinal"),
+    epochs,
     lastOffset: newest,
-    messages: rows<{ offset: number; atMs: number; type: string | null; text: string }>(
-      "SELECT offset, at_ms AS atMs, type, text FROM messages WHERE offset > ? ORDER BY offset",
-      newest - historyMessages,
-    ).map((row) => ({ ...row, type: row.type ?? undefined })),
+    messages: newestMessages(
+      db,
+      Math.max(newest - limits.messages + 1, epochs[0]?.firstOffset ?? 0),
+      limits.bytes,
+    ),
     keys: rows<KeyRecord>("SELECT key, digest, answer, at_ms AS atMs FROM keys ORDER BY at_ms"),
     commands: rows<CommandRecord>(
       "SELECT id, text, created_ms AS createdMs, state, attempts FROM commands ORDER BY ordinal",
@@ -118,7 +123,22 @@ function recover(db: Database, epochId: string, historyMessages: number): Recove
   };
 }
 
-function journalOn(db: Database, firstOffset: number | undefined, lastOffset: number): Journal {
+/** Reads from the newest back, so that a file that holds more than the limits costs no more memory than they allow. */
+function newestMessages(db: Database, fromOffset: number, limitBytes: number): Recovered["messages"] {
+  const query = db.query<{ offset: number; atMs: number; type: string | null; text: string }, [number]>(
+    "SELECT offset, at_ms AS atMs, type, text FROM messages WHERE offset >= ? ORDER BY offset DESC",
+  );
+  const messages: Pick<Entry, "offset" | "text" | "type" | "atMs">[] = [];
+  let bytes = 0;
+  for (const row of query.iterate(fromOffset)) {
+    bytes += Buffer.byteLength(row.text);
+    if (bytes > limitBytes && messages.length > 0) break;
+    messages.push({ ...row, type: row.type ?? undefined });
+  }
+  return messages.reverse();
+}
+
+function journalOn(db: Database, lastOffset: number): Journal {
   const insertMessage = db.prepare("INSERT INTO messages (offset, at_ms, type, text) VALUES (?, ?, ?, ?)");
   const insertKey = db.prepare(
     "INSERT OR REPLACE INTO keys (key, digest, answer, at_ms) VALUES (?, ?, ?, ?)",
@@ -131,7 +151,8 @@ function journalOn(db: Database, firstOffset: number | undefined, lastOffset: nu
   const deleteMessages = db.prepare("DELETE FROM messages WHERE offset < ?");
   const deleteKeys = db.prepare("DELETE FROM keys WHERE at_ms < ?");
   const probeWrite = db.prepare("INSERT OR REPLACE INTO health (id, at_ms) VALUES (1, ?)");
-  let oldestRow = firstOffset ?? lastOffset + 1;
+  // Unknown at first: the file may hold more than was read back.
+  let oldestRow = 0;
   let newestRow = lastOffset;
 
   const addMessage = ({ offset, atMs, type, text }: Entry): void => {
@@ -167,7 +188,7 @@ function journalOn(db: Database, firstOffset: number | undefined, lastOffset: nu
     forgetCommand: (id) => void forgetCommand.run(id),
     tidy(firstOffset, nowMs, probe) {
       const keepFrom = Math.min(firstOffset, newestRow);
-      if (keepFrom - oldestRow >= TIDY_ROWS || (firstOffset > newestRow && keepFrom > oldestRow)) {
+      if (keepFrom > oldestRow) {
         deleteMessages.run(keepFrom);
         oldestRow = keepFrom;
       }

@@ -27,7 +27,7 @@ export function createLocalBackplane(config: LocalConfig, runtime: Runtime): Bac
   const [journal, recovered] =
     config.HISTORY_FILE === undefined
       ? [undefined, nothingRecovered(epochId)]
-      : openJournal(config.HISTORY_FILE, epochId, config.HISTORY_MESSAGES);
+      : openJournal(config.HISTORY_FILE, epochId, limits);
   const epochs = createEpochs(recovered.epochs);
   const firstHeld = recovered.messages[0]?.offset ?? recovered.lastOffset + 1;
   const ring = createRing(limits, firstHeld - 1);

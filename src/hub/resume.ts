@@ -1,4 +1,5 @@
 import type { Backplane } from "../backplane/backplane.ts";
+import { EARLIEST } from "../protocol/cursor.ts";
 import type { NotResumed } from "../protocol/envelope.ts";
 import type { Fanout } from "./fanout.ts";
 
@@ -20,6 +21,11 @@ export function decideStart(
   since: string | undefined,
 ): Start {
   const located = since === undefined ? ({ ok: false, reason: "none" } as const) : backplane.locate(since);
-  const offset = located.ok ? located.offset : fanout.liveOffset();
-  return { offset, cursor: backplane.cursorAt(offset), resumed: located.ok ? true : located.reason };
+  if (!located.ok) {
+    const offset = fanout.liveOffset();
+    return { offset, cursor: backplane.cursorAt(offset), resumed: located.reason };
+  }
+  // The very cursor that was asked for: after a restart the same position has another one as well.
+  const cursor = since === undefined || since === EARLIEST ? backplane.cursorAt(located.offset) : since;
+  return { offset: located.offset, cursor, resumed: true };
 }

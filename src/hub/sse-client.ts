@@ -134,7 +134,14 @@ export function createSseClients(options: SseClientsOptions): SseClients {
         },
         isBackedUp: () => sink.bufferedBytes() > bufferLimitBytes,
         join: () => goLive(client),
-        abandon: drop,
+        abandon(why) {
+          if (why === "stalled") {
+            drop();
+            return;
+          }
+          leave(client);
+          sink.cut();
+        },
       },
     };
     return client;
