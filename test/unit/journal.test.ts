@@ -183,3 +183,25 @@ describe("what is evicted leaves the file as well", () => {
     expect(append(bench.restart(), ["4"])).toEqual([expect.stringMatching(/-4$/)]);
   });
 });
+
+describe("the size of the file", () => {
+  const text = `{"pad":"${"x".repeat(10_000)}"}`;
+
+  test("follows HISTORY_BYTES: what is evicted is deleted within a second", () => {
+    using bench = createJournalBench();
+    const backplane = bench.restart({ HISTORY_BYTES: 50_000 });
+    append(backplane, new Array<string>(40).fill(text));
+    bench.runtime().advance(1_000);
+    expect(bench.sql("SELECT count(*) AS n FROM messages")).toEqual([{ n: 4 }]);
+  });
+
+  test("does not decide what a start takes into memory", () => {
+    using bench = createJournalBench();
+    append(bench.restart(), new Array<string>(40).fill(text));
+    const backplane = bench.restart({ HISTORY_BYTES: 50_000 });
+    expect(backplane.fill().messages).toBe(4);
+    expect(backplane.head()).toBe(40);
+    bench.runtime().advance(1_000);
+    expect(bench.sql("SELECT min(offset) AS first FROM messages")).toEqual([{ first: 37 }]);
+  });
+});
