@@ -42,6 +42,8 @@ export function startCli(args: readonly string[], { env = {}, wrapper = [] }: Cl
     stdin: "pipe",
     stdout: "pipe",
     stderr: "pipe",
+    // A group of its own, so that what a wrapper has started ends with it.
+    detached: true,
   });
   const stdout: string[] = [];
   const stderr: string[] = [];
@@ -85,7 +87,11 @@ export function startCli(args: readonly string[], { env = {}, wrapper = [] }: Cl
     kill: (signal) => child.kill(signal),
     exited: ended.then(() => child.exited),
     async [Symbol.asyncDispose]() {
-      child.kill("SIGKILL");
+      try {
+        process.kill(-child.pid, "SIGKILL");
+      } catch {
+        // All of them have ended already.
+      }
       await child.exited;
     },
   };
