@@ -33,6 +33,11 @@ export const PAGE_LIMIT_BYTES = 131_072;
 /** What all replays together may do in one turn of the event loop, so that live messages are not held up. */
 const TURN_LIMIT_MESSAGES = 1_024;
 const TURN_LIMIT_BYTES = 524_288;
+/**
+ * With much to fan out the turns are long and few, and a fleet that comes back would fall behind faster than it catches
+ * up. So replays may take as long as everything else has taken, up to this.
+ */
+const TURN_LIMIT_MS = 50;
 
 interface Running {
   readonly replay: Replay;
@@ -58,12 +63,15 @@ export function createReplays(
   /** Those that can take a page, in turn. */
   let ready: Running[] = [];
   let isScheduled = false;
+  /** When the last turn was over, or the first of a row was asked for. */
+  let endedMs = 0;
 
   const enqueue = (run: Running): void => {
     run.isQueued = true;
     ready.push(run);
     if (isScheduled) return;
     isScheduled = true;
+    endedMs = runtime.monotonicMs();
     runtime.soon(turn);
   };
 
@@ -116,22 +124,35 @@ export function createReplays(
   };
 
   const turn = (): void => {
-    const runs = ready;
-    ready = [];
+    const startedMs = runtime.monotonicMs();
+    const limitMs = Math.min(startedMs - endedMs, TURN_LIMIT_MS);
     let messages = 0;
     let bytes = 0;
-    let at = 0;
+    const mayGoOn = (): boolean =>
+      (messages < TURN_LIMIT_MESSAGES && bytes < TURN_LIMIT_BYTES) ||
+      runtime.monotonicMs() - startedMs < limitMs;
+
+    let isMoving = true;
     // `isScheduled` stays set meanwhile: a page that enqueues must not schedule a second turn.
-    for (; at < runs.length && messages < TURN_LIMIT_MESSAGES && bytes < TURN_LIMIT_BYTES; at++) {
-      const run = runs[at] as Running;
-      run.isQueued = false;
-      if (running.get(run.replay) !== run) continue;
-      const cost = step(run);
-      messages += cost.messages;
-      bytes += cost.bytes;
+    while (isMoving && ready.length > 0 && mayGoOn()) {
+      const runs = ready;
+      ready = [];
+      isMoving = false;
+      let at = 0;
+      for (; at < runs.length && mayGoOn(); at++) {
+        const run = runs[at] as Running;
+        run.isQueued = false;
+        if (running.get(run.replay) !== run) continue;
+        const cost = step(run);
+        messages += cost.messages;
+        bytes += cost.bytes;
+        // Whoever waits for the rest of a batch must not be asked again in this turn.
+        if (cost.bytes > 0) isMoving = true;
+      }
+      ready = [...runs.slice(at), ...ready];
     }
-    ready = [...runs.slice(at), ...ready];
     isScheduled = ready.length > 0;
+    endedMs = runtime.monotonicMs();
     if (isScheduled) runtime.soon(turn);
   };
 

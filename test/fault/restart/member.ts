@@ -14,7 +14,7 @@ export interface Tally {
   readonly returns: Record<string, number>;
   /** The times at which they were told to come back, after their goodbye, in ms. */
   readonly announcedMs: number[];
-  /** When they came, on the clock of this process, in ms. */
+  /** When they came, in ms since 1970, on a clock that never jumps. */
   readonly arrivedMs: number[];
   /** What must not have happened. */
   readonly faults: string[];
@@ -99,7 +99,7 @@ export function createMember({ url, tally, patience }: MemberOptions): Member {
     if (isOver) return;
     const waitMs = announcedMs === undefined ? RETRY_MS * (1 + Math.random()) : announcedMs * patience;
     setTimeout(() => {
-      if (announcedMs !== undefined) tally.arrivedMs.push(performance.now());
+      if (announcedMs !== undefined) tally.arrivedMs.push(performance.timeOrigin + performance.now());
       announcedMs = undefined;
       connect();
     }, waitMs);
