@@ -7,6 +7,8 @@ export type Place =
 /** How many clients are connected, in all and from each network. The table has one row for each network that is connected. */
 export interface Places {
   take(address: string): Place;
+  /** How many rows the table has. */
+  size(): number;
 }
 
 /** @param limit of all clients; @param limitPerAddress of an IPv4 address or an IPv6 /64; 0 = no limit */
@@ -34,5 +36,6 @@ export function createPlaces(limit: number, limitPerAddress: number): Places {
       };
       return { ok: true, leave };
     },
+    size: () => taken.size,
   };
 }
