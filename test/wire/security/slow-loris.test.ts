@@ -1,11 +1,12 @@
 import { expect, test } from "bun:test";
 import { connect, type Socket } from "node:net";
-import { call } from "../../support/api.ts";
+import { call, publish } from "../../support/api.ts";
 import { startAuthEndpoint, status } from "../../support/auth-endpoint.ts";
 import { within } from "../../support/deadline.ts";
-import { type Hub, startHub } from "../../support/hub.ts";
+import { type Hub, SECRET, startHub } from "../../support/hub.ts";
 import { joinClient, joinWorker, online } from "../../support/parties.ts";
 import { joinLive } from "../../support/streamclient.ts";
+import { connectTcp } from "../../support/tcp.ts";
 
 // Connections that begin a request and never finish it: they keep nobody out, and they are ended.
 
@@ -25,6 +26,8 @@ const BEGINNINGS: Record<string, string> = {
 const EACH = 50;
 /** What a connection that drips sends, so that it is never quite silent. */
 const DRIP_INTERVAL_MS = 1_000;
+/** Longer than the hub waits for a stranger. */
+const SLOW_MS = 14_000;
 /** The hub ends them after ten-odd seconds; what is waited for is only that it does. */
 const ENDED_LIMIT_MS = 25_000;
 
@@ -114,6 +117,32 @@ test.concurrent(
     } finally {
       for (const { socket } of lorises) socket.destroy();
     }
+  },
+  2 * ENDED_LIMIT_MS,
+);
+
+test.concurrent(
+  "but a backend has time for its body, and for a receipt that conflation holds back",
+  async () => {
+    await using hub = await startHub({ env: { CONFLATE: `A:id:${SLOW_MS}` } });
+    const upload = async (): Promise<string> => {
+      const tcp = await connectTcp(hub.url);
+      const answer = Promise.withResolvers<string>();
+      tcp.receive((bytes) => answer.resolve(Buffer.from(bytes).toString().split("\r\n")[0] ?? ""));
+      void tcp.closed.then(() => answer.resolve("closed"));
+      const body = `{${" ".repeat(SLOW_MS / DRIP_INTERVAL_MS)}}`;
+      tcp.write(`${BODY}x-worker-secret: ${SECRET}\r\ncontent-length: ${body.length}\r\n\r\n`);
+      for (const byte of body) {
+        tcp.write(byte);
+        await Bun.sleep(DRIP_INTERVAL_MS);
+      }
+      const statusLine = await within(answer.promise, "an answer");
+      tcp.reset();
+      return statusLine;
+    };
+    const receipts = [1, 2].map((n) => publish(hub, `{"type":"A","id":"x","n":${n}}`));
+    expect(await upload()).toBe("HTTP/1.1 202 Accepted");
+    for (const receipt of receipts) expect((await receipt).status).toBe(202);
   },
   2 * ENDED_LIMIT_MS,
 );
