@@ -26,6 +26,8 @@ export const STAGES: Stage[] = [
     ],
   },
   { name: "unit", folder: "test/unit" },
+  // Not the benchmarks: that their load generator counts right.
+  { name: "bench", folder: "test/bench" },
   { name: "wire-source", folder: "test/wire", hub: [process.execPath, `${root}/src/main.ts`] },
   { name: "build", commands: [{ title: "make build", command: makeBuild }] },
   { name: "wire-binary", folder: "test/wire", hub: binary, needsBuild: true },
