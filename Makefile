@@ -38,9 +38,18 @@ dev: $(PACKAGES) ## the same, restarted on every change of the source
 	@exec $(BUN) --watch --no-clear-screen src/main.ts $(ARGS)
 
 ##@ Verify
-.PHONY: test check format readme
+.PHONY: test bench fuzz soak check format readme
 test: $(PACKAGES) ## everything, as CI does (make test STAGES="unit wire" runs only these)
 	@$(BUN) test/run.ts $(STAGES)
+
+bench: $(PACKAGES) dist/vectra-hub ## the benchmarks, against other servers too, into dist/bench (make bench ARGS=--help)
+	@$(BUN) test/bench/all.ts $(ARGS)
+
+fuzz: $(PACKAGES) dist/vectra-hub ## an hour of seeded fuzzing of the binary (make fuzz ARGS="--seed 7 --seconds 60")
+	@$(BUN) test/fuzz/main.ts $(ARGS)
+
+soak: $(PACKAGES) dist/vectra-hub ## half an hour of churn, bursts and restarts, into dist/soak (make soak ARGS="--minutes 3")
+	@$(BUN) test/soak/main.ts $(ARGS)
 
 check: $(PACKAGES) ## lint, formatting and types
 	@$(BUN) run --silent check
