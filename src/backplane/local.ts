@@ -86,17 +86,12 @@ export function createLocalBackplane(config: LocalConfig, runtime: Runtime): Bac
     append(messages, keysOf) {
       const atMs = runtime.nowMs();
       const base = ring.lastOffset() + 1;
-      const entries = messages.map(({ text, type }, index): Entry => {
-        const offset = base + index;
-        return {
-          offset,
-          cursor: epochs.cursorAt(offset),
-          text,
-          type,
-          atMs,
-          byteCount: Buffer.byteLength(text),
-        };
-      });
+      const entries: Entry[] = [];
+      for (const { text, type } of messages) {
+        const offset = base + entries.length;
+        const byteCount = Buffer.byteLength(text);
+        entries.push({ offset, cursor: epochs.cursorAt(offset), text, type, atMs, byteCount });
+      }
       const records = keysOf(entries);
       if (records.length > 0 && !keys.fits(records, atMs)) return keysFull;
       const refused = journal && write(() => journal.append(entries, records));

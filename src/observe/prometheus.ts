@@ -36,14 +36,17 @@ export function createRegistry(): Registry {
 
   return {
     counter(name, help, labelName, labels) {
-      const values = new Map(labels.map((label) => [label, 0]));
+      // A record and not a Map: each message is counted several times.
+      const values: Record<string, number> = Object.fromEntries(labels.map((label) => [label, 0]));
       families.push(() => {
-        const lines = [...values].map(([label, value]) => `${name}{${labelName}="${label}"} ${value}\n`);
+        const lines = labels.map((label) => `${name}{${labelName}="${label}"} ${values[label]}\n`);
         return head(name, help, "counter") + lines.join("");
       });
       return {
-        add: (label, count = 1) => void values.set(label, (values.get(label) ?? 0) + count),
-        value: (label) => values.get(label) ?? 0,
+        add(label, count = 1) {
+          values[label] = (values[label] ?? 0) + count;
+        },
+        value: (label) => values[label] ?? 0,
       };
     },
     gauge(name, help, read) {
