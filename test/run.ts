@@ -1,9 +1,10 @@
 /**
- * The whole suite: `bun test/run.ts [stage…]`, which is what `make test` runs. Prints what each stage prints, then what
- * was skipped and what failed, a table, and the totals as the last line. Ends with 0 only if something ran, nothing
- * failed and, with CI=true, nothing was skipped.
+ * The whole suite: `bun test/run.ts [stage…]`, which is what `make test` runs. Commands come first, one by one, because
+ * the rest stands on them; then the tests, some stages side by side. Prints what each stage has printed, then what was
+ * skipped and what failed, a table, and the totals as the last line. Ends with 0 only if something ran, nothing failed
+ * and, with CI=true, nothing was skipped.
  */
-import { mkdirSync, rmSync } from "node:fs";
+import { appendFileSync, mkdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { run } from "./suite/command.ts";
 import { type Report, readJunit } from "./suite/junit.ts";
@@ -12,6 +13,8 @@ import { chosenStages, type Stage, testFiles } from "./suite/stages.ts";
 
 const TEST_TIMEOUT_MS = 30_000;
 const STAGE_DEADLINE_MS = 20 * 60_000;
+/** Most tests wait for something most of the time, so even two cores carry a few stages at once. */
+const STAGES_AT_ONCE = 3;
 
 interface Outcome {
   stage: string;
@@ -36,35 +39,55 @@ async function main(words: string[]): Promise<number> {
       outcomes.push({ stage: "packages", passed: 0, failed: [problem], skipped: [], tookMs: 0 });
     }
   }
-  for (const stage of stages) {
-    const startedAt = performance.now();
-    console.log(`\n=== ${stage.name}`);
-    const buildFailed = outcomes.some((outcome) => outcome.stage === "build" && outcome.failed.length > 0);
-    const result =
-      stage.needsBuild && buildFailed
-        ? { passed: 0, failed: ["not run: there is no binary to test"], skipped: [] }
-        : await runStage(stage);
-    outcomes.push({ ...result, stage: stage.name, tookMs: performance.now() - startedAt });
+  for (const stage of stages.filter(({ commands }) => commands !== undefined)) {
+    outcomes.push(await runStage(stage));
   }
+  const buildFailed = outcomes.some(({ stage, failed }) => stage === "build" && failed.length > 0);
+  const queue = stages.filter(({ folder }) => folder !== undefined);
+  const takeStages = async (): Promise<void> => {
+    for (let stage = queue.shift(); stage !== undefined; stage = queue.shift()) {
+      const isPossible = !(stage.needsBuild && buildFailed);
+      outcomes.push(isPossible ? await runStage(stage) : notRun(stage, "there is no binary to test"));
+    }
+  };
+  await Promise.all(Array.from({ length: STAGES_AT_ONCE }, takeStages));
   return conclude(outcomes);
 }
 
-function runStage(stage: Stage): Promise<Omit<Report, "files">> {
-  return stage.commands === undefined ? runTests(stage) : runCommands(stage.commands);
+function notRun({ name }: Stage, why: string): Outcome {
+  return { stage: name, passed: 0, failed: [`not run: ${why}`], skipped: [], tookMs: 0 };
 }
 
-async function runCommands(commands: NonNullable<Stage["commands"]>): Promise<Omit<Report, "files">> {
+/** What it prints is shown when it is done: several print at once. */
+async function runStage(stage: Stage): Promise<Outcome> {
+  const startedMs = performance.now();
+  const output = join("dist", "log", `${stage.name}.log`);
+  rmSync(output, { force: true });
+  mkdirSync(dirname(output), { recursive: true });
+  console.log(`started ${stage.name}`);
+  const report = await (stage.commands === undefined
+    ? runTests(stage, output)
+    : runCommands(stage.commands, output));
+  const tookMs = performance.now() - startedMs;
+  console.log(`\n=== ${stage.name}\n${await Bun.file(output).text()}`);
+  return { ...report, stage: stage.name, tookMs };
+}
+
+async function runCommands(
+  commands: NonNullable<Stage["commands"]>,
+  output: string,
+): Promise<Omit<Report, "files">> {
   const failed: string[] = [];
   for (const { title, command } of commands) {
-    const ending = await run(command, { deadlineMs: STAGE_DEADLINE_MS });
+    const ending = await run(command, { deadlineMs: STAGE_DEADLINE_MS, output });
     const ok = ending.code === 0 && ending.problem === undefined;
-    console.log(`(${ok ? "pass" : "fail"}) ${title}`);
+    appendFileSync(output, `(${ok ? "pass" : "fail"}) ${title}\n`);
     if (!ok) failed.push(ending.problem === undefined ? title : `${title} ${ending.problem}`);
   }
   return { passed: commands.length - failed.length, failed, skipped: [] };
 }
 
-async function runTests(stage: Stage): Promise<Omit<Report, "files">> {
+async function runTests(stage: Stage, output: string): Promise<Omit<Report, "files">> {
   const files = testFiles(stage.folder ?? "");
   if (files.length === 0) return { passed: 0, failed: [`no test files in ${stage.folder}`], skipped: [] };
   const outfile = join("dist", "junit", `${stage.name}.xml`);
@@ -78,6 +101,7 @@ async function runTests(stage: Stage): Promise<Omit<Report, "files">> {
     ],
     {
       deadlineMs: STAGE_DEADLINE_MS,
+      output,
       env: stage.hub === undefined ? {} : { HUB_COMMAND: JSON.stringify(stage.hub) },
     },
   );

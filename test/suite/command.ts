@@ -1,3 +1,5 @@
+import { closeSync, openSync } from "node:fs";
+
 /** How a command ended: its exit code (null when a signal ended it), and what else is to be said about it. */
 export interface Ending {
   code: number | null;
@@ -9,22 +11,25 @@ export interface Ending {
 const GRACE_MS = 10_000;
 
 /**
- * Runs a command in a process group of its own, with its output passed through. Nothing survives it: what is still
+ * Runs a command in a process group of its own, with its output added to a file. Nothing survives it: what is still
  * running at the deadline, when the suite is interrupted, or some seconds after the command itself ended, is killed.
  */
 export async function run(
   command: string[],
-  options: { env?: Record<string, string>; deadlineMs: number },
+  options: { env?: Record<string, string>; deadlineMs: number; output: string },
 ): Promise<Ending> {
   let child: Bun.Subprocess;
+  const output = openSync(options.output, "a");
   try {
     child = Bun.spawn(command, {
       env: { ...process.env, ...options.env },
-      stdio: ["ignore", "inherit", "inherit"],
+      stdio: ["ignore", output, output],
       detached: true,
     });
   } catch (error) {
     return { code: null, problem: `did not start: ${error instanceof Error ? error.message : error}` };
+  } finally {
+    closeSync(output);
   }
   const killGroup = (): void => signal(child.pid, "SIGKILL");
   const interrupted = (): never => {

@@ -9,6 +9,8 @@ const DEBIAN_PACKAGES = [
   "nginx", // the proxy of the README, in front of the hub
   "buildah", // builds the container image, without a daemon
   "bubblewrap", // starts it
+  "chromium", // the console and the client library, as a browser runs them
+  "libnginx-mod-nchan", // what the benchmarks compare with: that their generator speaks with it is tested
 ];
 
 /** Installs the packages that are missing. Returns what went wrong, or nothing. */

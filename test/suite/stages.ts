@@ -15,7 +15,7 @@ const binary = [`${root}/dist/vectra-hub`];
 const makeBuild = ["env", "-u", "MAKEFLAGS", "make", "--no-print-directory", "build"];
 const script = (name: string): string[] => [process.execPath, "run", "--silent", name];
 
-/** In the order in which they run: the cheapest verdict first. */
+/** In the order in which they begin. The longest come first, so that none of them is left over at the end. */
 export const STAGES: Stage[] = [
   {
     name: "check",
@@ -25,14 +25,17 @@ export const STAGES: Stage[] = [
       { title: "no floating promises", command: script("promises") },
     ],
   },
+  { name: "build", commands: [{ title: "make build", command: makeBuild }] },
   { name: "unit", folder: "test/unit" },
+  { name: "wire-source", folder: "test/wire", hub: [process.execPath, `${root}/src/main.ts`] },
+  { name: "wire-binary", folder: "test/wire", hub: binary, needsBuild: true },
+  { name: "soak", folder: "test/soak", hub: binary, needsBuild: true },
+  { name: "fault", folder: "test/fault", hub: binary, needsBuild: true },
+  { name: "fuzz", folder: "test/fuzz", hub: binary, needsBuild: true },
+  { name: "browser", folder: "test/browser", hub: binary, needsBuild: true },
   // Not the benchmarks: that their load generator counts right.
   { name: "bench", folder: "test/bench" },
-  { name: "wire-source", folder: "test/wire", hub: [process.execPath, `${root}/src/main.ts`] },
-  { name: "build", commands: [{ title: "make build", command: makeBuild }] },
-  { name: "wire-binary", folder: "test/wire", hub: binary, needsBuild: true },
   { name: "image", folder: "test/image", needsBuild: true },
-  { name: "fault", folder: "test/fault", hub: binary, needsBuild: true },
 ];
 
 /**
