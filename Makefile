@@ -70,6 +70,9 @@ clean: ## remove what was built
 distclean: clean ## remove what was fetched, too
 	rm -rf node_modules .bun
 
+.PHONY: client
+client: dist/client/index.js ## bundle the TypeScript client and its types into dist/client
+
 .PHONY: image
 image: dist/vectra-hub.oci.tar ## pack it into a container image, dist/vectra-hub.oci.tar
 
@@ -88,6 +91,10 @@ dist/vectra-hub: $(PACKAGES) $(shell find $(BUILD_INPUTS)) dist/.commit
 		--no-compile-autoload-dotenv --no-compile-autoload-bunfig \
 		--define 'VECTRA_VERSION="$(VERSION)"' --define "VECTRA_COMMIT=\"$$(cat dist/.commit)\""
 	@rm -f $@.map
+
+dist/client/index.js: $(PACKAGES) $(shell find src/client src/protocol -name '*.ts') src/client/tsconfig.json
+	$(BUN) build src/client/index.ts --outfile $@ --target browser --format esm --minify
+	@$(BUN) x tsc -p src/client
 
 # What the image holds: the binary, and the libraries at the paths where the system's loader looks for them. Beside it
 # lies the empty folder that becomes /data, where the image lets the hub write.

@@ -1,8 +1,8 @@
 import type { Message } from "../hub/publisher.ts";
 import type { Log } from "../observe/log.ts";
+import { createBackoff } from "../protocol/backoff.ts";
 import { NO_METADATA, type WorkerStatus } from "../protocol/status.ts";
 import type { Cancel, Runtime } from "../runtime.ts";
-import { createBackoff } from "./backoff.ts";
 import { createHandover, type Handover } from "./handover.ts";
 import { readInbound, registration } from "./inbound.ts";
 import type { Link, LinkEvents, Role } from "./link.ts";

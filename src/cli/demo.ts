@@ -1,21 +1,19 @@
 import { z } from "zod";
-import { parseMessage, REGISTER_WORKER, WORKER_STATUS } from "../protocol/message.ts";
+import { type Command, connectWorker } from "../client/index.ts";
 import { VERSION } from "../version.ts";
-import { USER_AGENT } from "./call.ts";
 import { defineCommand } from "./command.ts";
 import { createPlay, type Play, seededRandom } from "./demo-play.ts";
-import { conclude, stayConnected } from "./reconnect.ts";
+import { CLI_BACKOFF, createWatch, hubAddress, hubSocket } from "./hub-socket.ts";
 import { findSecret, refusedSecret, SECRET_ENVIRONMENT, type Secret, secretHeader } from "./secret.ts";
 import { findTarget, TARGET_ENVIRONMENT, type Target, urlFlag } from "./target.ts";
 import { EXIT, printable, type Terminal } from "./terminal.ts";
 import { findWebSocketPath, WS_PATH_ENVIRONMENT } from "./websocket-path.ts";
 
-/** As Vectra's worker does, and how long its answer may be missing. */
-const PING_INTERVAL_MS = 10_000;
-const SILENCE_LIMIT_MS = 25_000;
 const TICK_MS = 10;
 /** A hub that reads no faster is sent no more than this ahead. */
 const UNSENT_LIMIT_BYTES = 262_144;
+/** At the end, what is on its way may still arrive. */
+const FLUSH_MS = 500;
 const DEFAULT_RATE = 5;
 const RATE_LIMIT = 10_000;
 
@@ -81,65 +79,54 @@ async function demo({ target, path, secret, rate, seed }: Demo, terminal: Termin
   /** What of a message is due; more than a second's worth is not made up for. */
   let due = 0;
   let lastMs = runtime.monotonicMs();
-  let isWelcome = false;
 
-  const connection = stayConnected({
-    runtime,
+  const watch = createWatch({
+    target,
     path,
-    open() {
-      const { url, options } = target.webSocket(`${path}?client_type=worker`);
-      return new WebSocket(url, {
-        ...options,
-        headers: { ...secretHeader(secret), "user-agent": USER_AGENT },
-        perMessageDeflate: false,
-      });
-    },
-    silenceLimitMs: () => SILENCE_LIMIT_MS,
+    say,
     opened() {
-      const metadata = { hostname: `demo-${seed}`, version: VERSION, os: "demo" };
-      connection.send(JSON.stringify({ type: REGISTER_WORKER, metadata }));
-      connection.send("ping");
       due = 0;
-      isWelcome = false;
+      tell(`connected to ${target.shown} as demo-${seed}, ${rate} messages per second`);
     },
-    text(text) {
-      // A hub that does not want this worker says nothing but why.
-      if (!isWelcome) tell(`connected to ${target.shown} as demo-${seed}, ${rate} messages per second`);
-      isWelcome = true;
-      obey(text, play, tell);
-    },
-    lost: (why) => say(`connection lost (${printable(why)}): trying again`),
+    close: () => void worker.close(),
+  });
+  const worker = connectWorker(hubAddress(path), {
+    secret: "",
+    secretIn: "header",
+    metadata: { hostname: `demo-${seed}`, version: VERSION, os: "demo" },
+    WebSocket: hubSocket(target, secretHeader(secret)),
+    backoff: CLI_BACKOFF,
+    onCommand: (command) => obey(command, play, tell),
+    onState: (_, info) => watch.take(info),
   });
 
-  const cancelPing = runtime.every(PING_INTERVAL_MS, () => void connection.send("ping"));
   const cancelPlay = runtime.every(Math.max(TICK_MS, 1000 / rate), () => {
     const nowMs = runtime.monotonicMs();
     due = Math.min(Math.max(1, rate), due + ((nowMs - lastMs) * rate) / 1000);
     lastMs = nowMs;
-    for (; due >= 1 && connection.isOpen() && connection.unsentBytes() < UNSENT_LIMIT_BYTES; due -= 1)
-      connection.send(JSON.stringify(play.next()));
+    for (; due >= 1 && worker.state === "open" && worker.outbox.bytes < UNSENT_LIMIT_BYTES; due -= 1)
+      // Without a key, of which the hub keeps only so many. What a lost connection takes with it is made up for by the next.
+      void worker.publish(play.next(), { key: false }).catch(() => undefined);
   });
-  void stopAsked().then(connection.stop);
-  void stdout.ended.then(connection.stop);
+  const stop = (): void => void worker.close({ flushMs: FLUSH_MS });
+  void stopAsked().then(stop);
+  void stdout.ended.then(stop);
 
-  const ending = await connection.ended;
-  cancelPing();
+  await worker.closed;
   cancelPlay();
-  if (ending.code === "dismissed" && ending.reason.startsWith("worker secret")) {
+  const info = worker.info();
+  if (info.lastEnd?.isFinal === true && info.lastEnd.reason.startsWith("worker secret")) {
     say(`${target.shown} ${refusedSecret(secret)}`);
     return EXIT.failed;
   }
-  return conclude(ending, target.shown, say);
+  return watch.conclude(info);
 }
 
 /** Does what a command asks for, and tells of it. */
-function obey(text: string, play: Play, tell: (line: string) => void): void {
-  if (text === "pong") return;
-  const parsed = parseMessage(text);
-  if (parsed.code !== "object" || parsed.type === WORKER_STATUS) return;
-  const { type = "a command without a type", value } = parsed;
+function obey({ data }: Command, play: Play, tell: (line: string) => void): void {
+  const type = typeof data["type"] === "string" ? data["type"] : "a command without a type";
   const start = sceneOf(type, play);
-  const id = value["id"];
+  const id = data["id"];
   if (start === undefined) tell(`ignored ${type}`);
   else if (typeof id !== "string" && typeof id !== "number") tell(`ignored ${type}: it has no id`);
   else if (start(String(id))) tell(`obeyed ${type} ${id}`);

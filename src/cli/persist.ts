@@ -1,4 +1,4 @@
-import { createBackoff } from "../bridge/backoff.ts";
+import { createBackoff } from "../protocol/backoff.ts";
 import type { Runtime } from "../runtime.ts";
 import { type Call, type Called, call } from "./call.ts";
 import type { Target } from "./target.ts";

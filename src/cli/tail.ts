@@ -1,10 +1,9 @@
 import { z } from "zod";
-import { STREAM_SUBPROTOCOL } from "../protocol/envelope.ts";
+import { connect, HubError, type Reset } from "../client/index.ts";
 import { readFilter } from "../protocol/filter.ts";
-import { USER_AGENT } from "./call.ts";
 import { defineCommand, type Given } from "./command.ts";
-import { conclude, type Reconnecting, stayConnected } from "./reconnect.ts";
-import { humanLine, jsonLine, readFrame } from "./tail-line.ts";
+import { CLI_BACKOFF, createWatch, hubAddress, hubSocket } from "./hub-socket.ts";
+import { humanLine, jsonLine } from "./tail-line.ts";
 import { findTarget, TARGET_ENVIRONMENT, type Target, urlFlag } from "./target.ts";
 import { EXIT, printable, type Terminal } from "./terminal.ts";
 import { findWebSocketPath, WS_PATH_ENVIRONMENT } from "./websocket-path.ts";
@@ -12,11 +11,6 @@ import { findWebSocketPath, WS_PATH_ENVIRONMENT } from "./websocket-path.ts";
 /** Reading stops while standard output has more waiting than the first, and goes on below the second. */
 const PENDING_LIMIT_BYTES = 1_048_576;
 const PENDING_RESUME_BYTES = 262_144;
-/** The hub says something with every heartbeat; so many without a word, and it is gone. */
-const SILENT_HEARTBEATS_MAX = 3;
-const SILENCE_MIN_MS = 5_000;
-/** Until the hub has said how often that is. */
-const HEARTBEAT_FIRST_MS = 10_000;
 
 const flags = {
   url: urlFlag,
@@ -77,89 +71,48 @@ async function tail(
   target: Target,
   path: string,
   authorization: Readonly<Record<string, string>>,
-  { stdout, say, runtime, stopAsked }: Terminal,
+  { stdout, say, stopAsked }: Terminal,
 ): Promise<number> {
   const format = given.json ? jsonLine : humanLine;
-  let cursor = given.since;
-  let heartbeatMs = HEARTBEAT_FIRST_MS;
-  let isWaiting = false;
-
-  const waitForReader = async (): Promise<void> => {
-    if (isWaiting) return;
-    isWaiting = true;
-    connection.pause();
-    await stdout.drained(PENDING_RESUME_BYTES);
-    isWaiting = false;
-    connection.resume();
-  };
-
-  const take = (frame: string): void => {
-    const heard = readFrame(frame);
-    switch (heard.type) {
-      case "hello":
-        heartbeatMs = heard.heartbeatMs;
-        tellStart(heard, cursor);
-        cursor = heard.cursor;
-        break;
-      case "message": {
-        cursor = heard.cursor;
-        const line = format(heard);
-        stdout.write(stdout.isTerminal ? `${printable(line.slice(0, -1))}\n` : line);
-        if (stdout.pendingBytes() > PENDING_LIMIT_BYTES) void waitForReader();
-        break;
-      }
-      case "moved":
-        cursor = heard.cursor;
-        break;
-      case "goodbye":
-        connection.comeBackAfter(heard.reconnectAfterMs);
-        break;
-      case "other":
-        break;
-    }
-  };
-
-  const tellStart = (
-    hello: Extract<ReturnType<typeof readFrame>, { type: "hello" }>,
-    since: string | undefined,
-  ): void => {
-    say(`connected to ${target.shown}, worker ${printable(hello.workerStatus)}`);
-    if (hello.notResumed === undefined || since === undefined) return;
+  const tellReset = ({ reason, since, id }: Reset): void => {
+    if (reason === "start") return;
     const why =
-      hello.notResumed === "evicted"
+      reason === "evicted"
         ? "the hub no longer holds what came after it"
         : "the hub does not know this position";
-    say(
-      `messages may be missing after ${since}: ${why} (${printable(hello.notResumed)}); on from ${hello.cursor}`,
-    );
+    say(`messages may be missing after ${since}: ${why} (${reason}); on from ${id}`);
   };
-
-  const query = (): string => {
-    const wanted = { types: given.types, since: cursor };
-    const entries = Object.entries(wanted).filter(
-      (entry): entry is [string, string] => entry[1] !== undefined,
-    );
-    return entries.length === 0 ? "" : `?${new URLSearchParams(entries)}`;
-  };
-  const connection: Reconnecting = stayConnected({
-    runtime,
+  const watch = createWatch({
+    target,
     path,
-    open() {
-      const { url, options } = target.webSocket(`${path}${query()}`);
-      return new WebSocket(url, {
-        ...options,
-        protocols: [STREAM_SUBPROTOCOL],
-        headers: { ...authorization, "user-agent": USER_AGENT },
-        perMessageDeflate: false,
-      });
-    },
-    silenceLimitMs: () => Math.max(SILENCE_MIN_MS, SILENT_HEARTBEATS_MAX * heartbeatMs),
-    opened: () => undefined,
-    text: take,
-    lost: (why) => say(`connection lost (${printable(why)}): trying again`),
+    say,
+    opened: () => say(`connected to ${target.shown}, worker ${connection.workerStatus?.status ?? "unknown"}`),
+    close: () => connection.close(),
   });
+  const connection = connect(hubAddress(path), {
+    types: given.types?.split(","),
+    since: given.since,
+    statusMessages: true,
+    transport: "websocket",
+    WebSocket: hubSocket(target, authorization),
+    backoff: CLI_BACKOFF,
+    onReset: tellReset,
+    onState: (_, info) => watch.take(info),
+  });
+  void stopAsked().then(connection.close);
+  void stdout.ended.then(connection.close);
 
-  void stopAsked().then(connection.stop);
-  void stdout.ended.then(connection.stop);
-  return conclude(await connection.ended, target.shown, say);
+  try {
+    for await (const message of connection) {
+      const line = format(message);
+      stdout.write(stdout.isTerminal ? `${printable(line.slice(0, -1))}\n` : line);
+      // While nobody takes the output nothing is read from the hub either.
+      if (stdout.pendingBytes() > PENDING_LIMIT_BYTES)
+        await Promise.race([stdout.drained(PENDING_RESUME_BYTES), connection.closed]);
+    }
+  } catch (error) {
+    // `conclude` says why the hub has ended it.
+    if (!(error instanceof HubError)) throw error;
+  }
+  return watch.conclude(connection.info());
 }

@@ -79,6 +79,7 @@ export function loadConfig(sources: Sources): Loaded {
       HOST: settings.HOST ?? (unprotected ? "127.0.0.1" : "::"),
       WORKER_SECRET: settings.WORKER_SECRET ?? DEVELOPMENT_SECRET,
       ALLOWED_ORIGINS: settings.ALLOWED_ORIGINS ?? [settings.ENV === "production" ? SAME_ORIGIN : ANY_ORIGIN],
+      CONSOLE: settings.CONSOLE ?? settings.ENV !== "production",
       tls,
       LOG_FORMAT: settings.LOG_FORMAT ?? (sources.isTerminal ? "text" : "json"),
     },

@@ -6,6 +6,7 @@ import {
   conflation,
   integer,
   oneOf,
+  optionalFlag,
   optionalInteger,
   origins,
   path,
@@ -128,6 +129,10 @@ export const configSchema = z.object({
     help: "over how long clients are sent away with 1012; 0: all at once with 1001",
   }),
 
+  CONSOLE: optionalFlag({
+    help: "whether the page at / is served",
+    defaultNote: "true in development, false in production",
+  }),
   CANARY_INTERVAL_MS: integer(0, 3_600_000, 0, {
     unit: "ms",
     help: "how often a probe is sent through the hub; one that is lost turns /readyz red; 0: never",
@@ -160,6 +165,7 @@ export type Config = Settings & {
   readonly WORKER_SECRET: string;
   readonly LOG_FORMAT: "text" | "json";
   readonly ALLOWED_ORIGINS: readonly string[];
+  readonly CONSOLE: boolean;
   /** What TLS_CERT_FILE and TLS_KEY_FILE hold. */
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
 };

@@ -66,13 +66,13 @@ export function oneOf<const Word extends string>(
 }
 type OneOf<Word extends string> = z.ZodDefault<z.ZodEnum<{ [key in Word]: key }>>;
 
-/** `true` or `false` (also `1` and `0`). */
-export function flag(fallback: boolean, notes: Help) {
+/** `true` or `false` (also `1` and `0`); may be missing. */
+export function optionalFlag(notes: Help) {
   return z
     .enum(["true", "false", "1", "0"], "is neither true nor false")
     .transform((word) => word === "true" || word === "1")
-    .default(fallback)
-    .register(settingNotes, { defaultNote: String(fallback), accepts: "true | false", ...notes });
+    .optional()
+    .register(settingNotes, { defaultNote: "", accepts: "true | false", ...notes });
 }
 
 /** Any text; may be missing. */

@@ -107,7 +107,7 @@ export function createGuard({ config, runtime, log, metrics, checkSecret }: Guar
     log.info?.("SECURITY", "guard", "Forward-auth", { verdict: code, why, address });
     if (code === "refused") {
       const detail = "the authentication service does not let this client in";
-      const problem = { status: 403, code: "client_refused", title: "Forbidden", detail };
+      const problem = { status: 403, code: "client_refused", title: "Forbidden", detail } as const;
       return turnAway("client_auth", address, problem, { ...CLOSE.policy, reason: "not authenticated" });
     }
     const detail = "the authentication service gives no answer";

@@ -1,8 +1,10 @@
+import type { ProblemCode } from "../protocol/contract/problems.ts";
+
 /** An error answer (RFC 9457). `type` is a URN that a program can compare; `detail` is for the person who reads it. */
 export interface ProblemDetails {
   readonly status: number;
-  /** The last part of the `type` URN, e.g. `queue_full`. */
-  readonly code: string;
+  /** The last part of the `type` URN, e.g. `queue_full`. Only what the contract lists. */
+  readonly code: ProblemCode;
   readonly title: string;
   readonly detail: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -30,7 +32,7 @@ export function methodNotAllowed(method: string, allowed: readonly string[]): Pr
   };
 }
 
-export function badRequest(code: string, detail: string): ProblemDetails {
+export function badRequest(code: ProblemCode, detail: string): ProblemDetails {
   return { status: 400, code, title: "Bad request", detail };
 }
 
@@ -64,7 +66,7 @@ export function unauthorized(verdict: "missing" | "wrong"): ProblemDetails {
 }
 
 /** What was asked cannot be done now, and nothing of it was kept. */
-export function unavailable(code: string, detail: string, retryAfterS = 1): ProblemDetails {
+export function unavailable(code: ProblemCode, detail: string, retryAfterS = 1): ProblemDetails {
   return {
     status: 503,
     code,
@@ -74,7 +76,7 @@ export function unavailable(code: string, detail: string, retryAfterS = 1): Prob
   };
 }
 
-export function conflict(code: string, detail: string): ProblemDetails {
+export function conflict(code: ProblemCode, detail: string): ProblemDetails {
   return { status: 409, code, title: "Conflict", detail };
 }
 

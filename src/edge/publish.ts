@@ -1,5 +1,6 @@
 import type { Config } from "../config/schema.ts";
 import type { Message, Published, Publisher } from "../hub/publisher.ts";
+import type { ProblemCode } from "../protocol/contract/problems.ts";
 import { isReserved, parseMessage } from "../protocol/message.ts";
 import { mediaType, readBody } from "./body.ts";
 import { readIdempotencyKey } from "./idempotency.ts";
@@ -76,7 +77,7 @@ function readOne(text: string, what: string): Messages {
   return { ok: true, messages: [{ text, type: parsed.type, value: parsed.value }] };
 }
 
-function wrong(code: string, detail: string): Messages {
+function wrong(code: ProblemCode, detail: string): Messages {
   return { ok: false, problem: badRequest(code, detail) };
 }
 

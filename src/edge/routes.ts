@@ -7,6 +7,8 @@ import type { Hub } from "../hub/hub.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Runtime } from "../runtime.ts";
+import { createConsole } from "./console-page.ts";
+import { createContractRoutes } from "./contract.ts";
 import { createEventsRoute } from "./events.ts";
 import type { Guard } from "./guard.ts";
 import { createHandshake } from "./handshake.ts";
@@ -46,6 +48,7 @@ export function createRoutes(options: RoutesOptions): Record<string, Handler> {
   const secret = (run: Handler): Handler => authenticated(options, checkSecret, run);
   const events = createEventsRoute(sse, runtime, log, guard);
   const handshake = createHandshake(options);
+  const contract = createContractRoutes(config);
 
   return {
     "/api/v1/publish": only({ POST: secret(createPublishRoute(config, publisher)) }),
@@ -65,8 +68,16 @@ export function createRoutes(options: RoutesOptions): Record<string, Handler> {
       }),
     ),
     "/api/v1/events": asClient(guard, only({ GET: events })),
+    "/openapi.json": only({ GET: contract.openapi }),
+    "/asyncapi.json": only({ GET: contract.asyncapi }),
+    ...(config.CONSOLE ? consoleRoutes(options) : {}),
     ...Object.fromEntries(config.WS_PATHS.map((path) => [path, handshake])),
   };
+}
+
+function consoleRoutes(options: RoutesOptions): Record<string, Handler> {
+  const { page, file } = createConsole(options);
+  return { "/": only({ GET: page }), "/console/:file": only({ GET: file }) };
 }
 
 export interface OpsRoutesOptions {

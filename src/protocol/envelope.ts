@@ -3,9 +3,6 @@ import { memberText } from "./member.ts";
 import { isObject, parseMessage } from "./message.ts";
 import type { WorkerStatus } from "./status.ts";
 
-/** The subprotocol of stream framing (PROTOCOL.md, section 3). */
-export const STREAM_SUBPROTOCOL = "vectra.stream.v1";
-
 /** Why nothing is replayed. */
 export type NotResumed = "none" | "evicted" | "unknown";
 

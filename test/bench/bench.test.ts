@@ -87,7 +87,7 @@ async function openSession(fault: Fault, whom: "one" | "everyone" = "one"): Prom
     url: server.url.href,
     serverPid: process.pid,
     workerSecret: "for no one",
-    framing: "raw",
+    wire: "raw",
     subscribers: 3,
     maxInFlight: 20,
   });
@@ -152,7 +152,7 @@ test("a server is compared turn by turn, and a generator at its limit is named",
     generatorCpuSeconds,
     machineCpuSeconds: 0.8 + generatorCpuSeconds,
   });
-  const cell = { framing: "raw" as const, subscribers: 1000, inFlight: 20 };
+  const cell = { framing: "raw" as const, subscribers: 1000, inFlight: 20, underWay: 20 };
   // The machine became three times slower in the middle: both saw it, and the ratio stays what it is.
   const [baseline, hub] = compare([
     { ...cell, target: "floor", rounds: [round(0.9, 0.5), round(0.9, 0.5), round(2.7, 0.5)] },

@@ -35,13 +35,17 @@ export function beginReport(name: string, title: string, argv: readonly string[]
   };
 }
 
+function verdict(target: string, met: boolean): string {
+  if (target === "") return "";
+  return met ? "met" : "**missed**";
+}
+
 /** The findings as a Markdown table. */
 export function renderFindings(findings: readonly Finding[]): string {
   const rows = findings.map(
-    ({ what, measured, target, met }) =>
-      `| ${what} | ${measured} | ${target === "" ? "" : `${target}${met ? "" : " (**missed**)"}`} |`,
+    ({ what, measured, target, met }) => `| ${what} | ${measured} | ${target} | ${verdict(target, met)} |`,
   );
-  return ["| what | measured | target |", "| --- | --- | --- |", ...rows].join("\n");
+  return ["| what | measured | target | |", "| --- | --- | --- | --- |", ...rows].join("\n");
 }
 
 /** Writes `<name>.json` and `<name>.md` and says so. */
@@ -51,6 +55,14 @@ export async function writeReport(report: Report, markdown: string, directory: s
   await Bun.write(`${path}.json`, `${JSON.stringify(report, undefined, 2)}\n`);
   await Bun.write(`${path}.md`, markdown);
   note(`written: ${path}.json and ${path}.md`);
+}
+
+/** Writes `<name>.svg` and says so. */
+export async function writeChart(name: string, svg: string, directory: string): Promise<void> {
+  await mkdir(directory, { recursive: true });
+  const path = join(directory, `${name}.svg`);
+  await Bun.write(path, svg);
+  note(`written: ${path}`);
 }
 
 /** The exit code: 1 where a target was missed and that was to be asserted. Names what was missed in any case. */

@@ -9,6 +9,8 @@ interface Peer {
   topic: string;
 }
 
+/** Everybody who connects is told so much, as the hub's clients are. */
+const STATUS = '{"type":"WORKER_STATUS","status":"online","metadata":{}}';
 const RAW = "raw";
 const STREAM = "stream";
 const SUBPROTOCOL = "vectra.stream.v1";
@@ -33,7 +35,9 @@ const server = Bun.serve({
   websocket: {
     data: {} as Peer,
     open(socket) {
-      if (!socket.data.worker) socket.subscribe(socket.data.topic);
+      if (socket.data.worker) return;
+      socket.subscribe(socket.data.topic);
+      socket.send(STATUS);
     },
     message(socket, text) {
       if (!socket.data.worker) return;

@@ -7,7 +7,7 @@ import { loadHelp, parseLoadOptions } from "./options.ts";
 import { describeDisturbance, describeLoad, renderLoadMarkdown, renderTable } from "./report.ts";
 import { decisiveRatio, inPairs, type Result } from "./result.ts";
 import { measure } from "./rounds.ts";
-import { hubTarget } from "./servers.ts";
+import { hubTarget } from "./targets.ts";
 
 const LEAST_RATIO = 0.95;
 
@@ -19,6 +19,7 @@ const DEFAULTS = {
   inFlight: "20",
   rounds: "20",
   roundMs: "1000",
+  cellSeconds: "120",
 };
 
 const HELP = `Measures fan-out with the history on a file against fan-out with the history in memory, in one run. The file

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { arch, cpus, platform, release, totalmem } from "node:os";
+import { arch, cpus, release, totalmem, type } from "node:os";
 
 /** USER_HZ: the unit of /proc's CPU times. The kernel's interface to user space fixes it at 100 on x86 and ARM. */
 const TICKS_PER_SECOND = 100;
@@ -60,7 +60,9 @@ export function openFileLimit(): number {
 export function describeMachine(): string {
   const models = cpus();
   const memoryGib = Math.round(totalmem() / 2 ** 30);
-  const system = `${platform()} ${release()} ${arch()}`;
+  // What a distributor has added to the kernel's version says nothing to a reader.
+  const [version = ""] = /^\d+\.\d+/.exec(release()) ?? [];
+  const system = `${type()} ${version} ${arch()}`;
   return `${models.length} × ${models[0]?.model ?? "unknown CPU"}, ${memoryGib} GiB, ${system}, Bun ${Bun.version}`;
 }
 

@@ -10,6 +10,8 @@ export interface LoadOptions {
   rounds: number;
   roundMs: number;
   warmUpMs: number;
+  /** After so long a cell begins no further round, if it has a few. */
+  cellSeconds: number;
   assert: boolean;
   out: string;
 }
@@ -22,10 +24,12 @@ export interface LoadDefaults {
   inFlight: string;
   rounds: string;
   roundMs: string;
+  cellSeconds?: string;
 }
 
 const WARM_UP_MS = 300;
-const QUICK = { subscribers: "1000", inFlight: "1,20", rounds: "8" };
+const CELL_SECONDS = "40";
+const QUICK = { subscribers: "1000", inFlight: "1,20", rounds: "3" };
 
 /** The help lines that all closed-loop benchmarks share. */
 export function loadHelp(defaults: LoadDefaults): string {
@@ -33,6 +37,7 @@ export function loadHelp(defaults: LoadDefaults): string {
   --in-flight LIST    messages under way at once                           (${defaults.inFlight})
   --rounds N          of which the median is taken, servers taking turns   (${defaults.rounds})
   --round-ms N        length of one round                                  (${defaults.roundMs})
+  --cell-seconds N    after which no further round begins                  (${defaults.cellSeconds ?? CELL_SECONDS})
   --assert            exit code 1 if a target is missed
   --out DIR           for the results as JSON and Markdown                 (dist/bench)
 
@@ -51,6 +56,7 @@ export function parseLoadOptions(argv: readonly string[], defaults: LoadDefaults
       "in-flight": { type: "string" },
       rounds: { type: "string" },
       "round-ms": { type: "string", default: defaults.roundMs },
+      "cell-seconds": { type: "string", default: defaults.cellSeconds ?? CELL_SECONDS },
       quick: { type: "boolean", default: false },
       assert: { type: "boolean", default: false },
       out: { type: "string", default: "dist/bench" },
@@ -67,6 +73,7 @@ export function parseLoadOptions(argv: readonly string[], defaults: LoadDefaults
     rounds: positive(values.rounds ?? lengths.rounds),
     roundMs: positive(values["round-ms"]),
     warmUpMs: WARM_UP_MS,
+    cellSeconds: positive(values["cell-seconds"]),
     assert: values.assert,
     out: values.out,
   };

@@ -1,13 +1,16 @@
 import { type Report, renderFindings } from "./finding.ts";
 import type { Framing } from "./generator/receiver.ts";
 import type { Result } from "./result.ts";
-import { describeCommand, type Target } from "./servers.ts";
+import { describeCommand, type Target } from "./target.ts";
 
-const FRAMING_NAMES: Readonly<Record<Framing, string>> = {
+export const FRAMING_NAMES: Readonly<Record<Framing, string>> = {
   raw: "raw framing",
   stream: "stream framing",
   sse: "SSE",
 };
+
+const PEERS_REMARK =
+  "Of servers that are not the hub's there are fewer rounds, and where one would take minutes, fewer messages in flight. ";
 
 /** Columns of text, which stand at the left. */
 const TEXT_COLUMNS = [1, 3];
@@ -55,6 +58,7 @@ function row(result: Result): string[] {
 
 function remarks(result: Result): string {
   const remarks: string[] = [];
+  if (result.underWay < result.inFlight) remarks.push(`only ${result.underWay} in flight`);
   if (result.generatorBound) remarks.push("generator-bound");
   if (result.disturbedRounds > 0) remarks.push(`${result.disturbedRounds} rounds disturbed`);
   return remarks.join(", ");
@@ -88,6 +92,16 @@ export function describeDisturbance(results: readonly Result[]): string {
   return `${disturbed} of ${rounds} rounds disturbed by others, who took at most ${percent(most)} of a core in the median`;
 }
 
+/** What each name in a table stands for. */
+export function describeTargets(targets: readonly Target[]): string {
+  return targets
+    .map((target) => {
+      const peer = target.peer === undefined ? "" : `${target.peer}, `;
+      return `- ${target.name}: ${peer}\`${describeCommand(target)}\``;
+    })
+    .join("\n");
+}
+
 /** The whole report as Markdown: what was measured, on what, how to repeat it, and how to read it. */
 export function renderLoadMarkdown(
   report: Report,
@@ -95,12 +109,13 @@ export function renderLoadMarkdown(
   results: readonly Result[],
   remark = "",
 ): string {
+  const peers = targets.some(({ peer }) => peer !== undefined);
   return `# ${report.title}
 
 ${report.date}, on ${report.machine}; ${report.disturbance}.
 Repeat it with \`${report.command}\`. ${remark}
 
-${targets.map((target) => `- ${target.name}: \`${describeCommand(target)}\``).join("\n")}
+${describeTargets(targets)}
 
 ${renderFindings(report.findings)}
 
@@ -110,7 +125,7 @@ One publisher keeps the given number of 200-byte messages in flight; a message c
 last subscriber has read it. Servers take turns in short rounds, and a round that something else on the machine
 disturbed is repeated. Each line is the median of its rounds, and its spread is the distance between the
 largest and the smallest of them. "Busy" is CPU time ÷ time, 100 % being one core; "others" is what the rest of the
-machine took. "Per read" is how many deliveries one read of a subscriber brought. "Ratio" is the first server's time per
+machine took. ${peers ? PEERS_REMARK : ""}"Per read" is how many deliveries one read of a subscriber brought. "Ratio" is the first server's time per
 delivery divided by this one's, turn by turn, and of that the median (1 is as fast as it, below 1 is slower); "CPU
 ratio" is the same of the server's CPU time. Every subscriber's messages were checked to be complete, in order and without duplicates.
 `;

@@ -8,6 +8,8 @@ export interface Cell {
   framing: Framing;
   subscribers: number;
   inFlight: number;
+  /** Messages that really were: fewer than `inFlight` where a slow server would have taken too long. */
+  underWay: number;
   rounds: readonly Round[];
 }
 
@@ -17,6 +19,7 @@ export interface Result {
   framing: Framing;
   subscribers: number;
   inFlight: number;
+  underWay: number;
   microsecondsPerDelivery: Summary;
   serverCpuMicrosecondsPerDelivery: Summary;
   deliveriesPerSecond: number;
@@ -69,8 +72,10 @@ export function inPairs(results: readonly Result[]): [baseline: Result, result: 
   return pairs;
 }
 
+type Rounds = Pick<Cell, "rounds">;
+
 /** Each round is compared with the baseline's of the same turn: a machine's speed drifts by more than servers differ. */
-function medianRatio(baseline: Cell, cell: Cell, cost: (round: Round) => number): number {
+function medianRatio(baseline: Rounds, cell: Rounds, cost: (round: Round) => number): number {
   const costs = baseline.rounds.map(cost);
   return summarise(cell.rounds.map((round, turn) => (costs[turn] ?? Number.NaN) / cost(round))).median;
 }
@@ -88,10 +93,18 @@ function cpuSeconds(round: Round): number {
  * the servers, or the machine was mostly busy with other things; then the servers' CPU time.
  */
 export function decisiveRatio(result: Result, baseline: Result): number {
-  const wallMisleads = [result, baseline].some(
+  return medianRatio(baseline, result, wallMisleads([result, baseline]) ? cpuSeconds : wallSeconds);
+}
+
+/** How many times as fast as a slower server this one is, turn by turn, judged in the same way. */
+export function timesFaster(result: Result, slower: Result): number {
+  return 1 / medianRatio(result, slower, wallMisleads([result, slower]) ? cpuSeconds : wallSeconds);
+}
+
+function wallMisleads(results: readonly Result[]): boolean {
+  return results.some(
     ({ generatorBound, disturbedRounds, rounds }) => generatorBound || disturbedRounds > rounds.length / 2,
   );
-  return wallMisleads ? result.cpuRatio : result.throughputRatio;
 }
 
 function measure({
@@ -99,6 +112,7 @@ function measure({
   framing,
   subscribers,
   inFlight,
+  underWay,
   rounds,
 }: Cell): Omit<Result, "throughputRatio" | "cpuRatio"> {
   const microsecondsPerDelivery = summarise(rounds.map((each) => wallSeconds(each) * 1e6));
@@ -110,6 +124,7 @@ function measure({
     framing,
     subscribers,
     inFlight,
+    underWay,
     microsecondsPerDelivery,
     serverCpuMicrosecondsPerDelivery: serverCpu,
     deliveriesPerSecond: 1e6 / microsecondsPerDelivery.median,

@@ -9,9 +9,11 @@ import { startRemote } from "./generator/remote.ts";
 import type { StormProcess } from "./generator/storm-process.ts";
 import { machineCpuSeconds, startCpuMeter } from "./machine.ts";
 import { positive } from "./options.ts";
-import { assertOpenFiles, createSecret } from "./rounds.ts";
-import { describeCommand, type RunningServer, resolveTargets, startServer } from "./servers.ts";
+import { assertOpenFiles } from "./rounds.ts";
+import { createSecret, type RunningServer, startServer } from "./servers.ts";
 import { describeStorms, findStorms, renderStorms, type StormRound } from "./storm-report.ts";
+import { describeCommand } from "./target.ts";
+import { resolveTarget } from "./targets.ts";
 
 const HELP = `Measures a resume storm: clients that each missed messages of 200 bytes come back at once, and how late a
 bystander's live messages are meanwhile, from when they should have been sent. Every client is checked to get
@@ -111,8 +113,7 @@ async function main(argv: readonly string[]): Promise<number> {
     return 0;
   }
   assertOpenFiles(options.clients);
-  const [target] = resolveTargets(["hub"]);
-  if (target === undefined) throw new Error("there is no hub to measure");
+  const target = await resolveTarget("hub");
   const workerSecret = createSecret();
   const server = await startServer(target, workerSecret);
   try {

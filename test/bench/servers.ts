@@ -1,67 +1,46 @@
-import { existsSync } from "node:fs";
-import { join, resolve } from "node:path";
-
-/** A server that can be measured: its command, which takes HOST and PORT from its environment. */
-export interface Target {
-  name: string;
-  command: readonly string[];
-  /** Settings that differ from the defaults. */
-  settings?: Readonly<Record<string, string>>;
-}
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { lastingPort } from "../support/port.ts";
+import { ROOT, type Target } from "./target.ts";
 
 export interface RunningServer {
   url: string;
   pid: number;
+  /** On the clock of `performance.now()`: just before its process was made. */
+  spawnedAtMs: number;
   /** The end of what it has logged, for when something goes wrong. */
   lastLog(): string;
   stop(): Promise<void>;
 }
 
-const ROOT = resolve(import.meta.dir, "../..");
 const READY_WITHIN_MS = 10_000;
 const STOP_WITHIN_MS = 5_000;
 const KEPT_LOG_CHARACTERS = 2_000;
+/** Between two attempts to connect to a server that does not say when it listens. */
+const ATTEMPT_EVERY_MS = 2;
 
-/** `HUB_COMMAND` (a JSON array), else the compiled binary where there is one, else the source. */
-function hubCommand(): readonly string[] {
-  const configured = process.env["HUB_COMMAND"];
-  if (configured !== undefined && configured !== "") return JSON.parse(configured) as string[];
-  const binary = join(ROOT, "dist/vectra-hub");
-  return existsSync(binary) ? [binary] : [process.execPath, join(ROOT, "src/main.ts")];
-}
-
-/** The hub with settings of its own, such as a history on a file. */
-export function hubTarget(name: string, settings: Readonly<Record<string, string>>): Target {
-  return { name, command: hubCommand(), settings };
-}
-
-const COMMANDS: Readonly<Record<string, () => readonly string[]>> = {
-  floor: () => [process.execPath, join(import.meta.dir, "floor.ts")],
-  hub: hubCommand,
-};
-
-/** The targets by name, in order; a name given twice is measured twice, against itself. */
-export function resolveTargets(names: readonly string[]): Target[] {
-  return names.map((name, index) => {
-    const command = COMMANDS[name]?.();
-    if (command === undefined) {
-      throw new Error(`unknown target "${name}": one of ${Object.keys(COMMANDS).join(", ")}`);
-    }
-    const earlier = names.slice(0, index).filter((other) => other === name).length;
-    return { name: earlier === 0 ? name : `${name} (${earlier + 1})`, command };
-  });
-}
-
-/** The target's command as one would type it in the project's folder. */
-export function describeCommand({ command, settings = {} }: Target): string {
-  const words = command.map((part) => (part === process.execPath ? "bun" : part));
-  const assignments = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
-  return [...assignments, ...words].map((word) => word.replace(`${ROOT}/`, "")).join(" ");
+/** A secret of this run only; 48 characters, so that a hub in production mode accepts it too. */
+export function createSecret(): string {
+  return crypto.getRandomValues(Buffer.alloc(24)).toString("hex");
 }
 
 /** Starts the target on a free loopback port, with its defaults otherwise, and resolves once it listens. */
 export async function startServer(target: Target, workerSecret: string): Promise<RunningServer> {
-  const child = Bun.spawn([...target.command], {
+  // Below dist and not in /tmp, which may be no real disk: a history's file has to be on one.
+  const parent = join(ROOT, "dist/bench");
+  mkdirSync(parent, { recursive: true });
+  const folder = mkdtempSync(join(parent, "server-"));
+  const removeFolder = (): void => rmSync(folder, { recursive: true, force: true });
+  const fill = (text: string): string => text.replaceAll("{folder}", folder);
+  let configuredUrl: string | undefined;
+  if (target.configuration !== undefined) {
+    const port = lastingPort();
+    writeFileSync(join(folder, "server.conf"), fill(target.configuration).replaceAll("{port}", String(port)));
+    configuredUrl = `http://127.0.0.1:${port}/`;
+  }
+  const settings = Object.entries(target.settings ?? {}).map(([name, value]) => [name, fill(value)]);
+  const spawnedAtMs = performance.now();
+  const child = Bun.spawn(target.command.map(fill), {
     stdio: ["ignore", "ignore", "pipe"],
     env: {
       ...process.env,
@@ -69,12 +48,15 @@ export async function startServer(target: Target, workerSecret: string): Promise
       PORT: "0",
       LOG_FORMAT: "json",
       WORKER_SECRET: workerSecret,
-      ...target.settings,
+      ...Object.fromEntries(settings),
     },
   });
 
   // An interrupted bench leaves no server behind.
-  const killAtExit = (): void => child.kill("SIGKILL");
+  const killAtExit = (): void => {
+    child.kill("SIGKILL");
+    removeFolder();
+  };
   process.on("exit", killAtExit);
 
   async function stop(): Promise<void> {
@@ -83,6 +65,7 @@ export async function startServer(target: Target, workerSecret: string): Promise
     const force = setTimeout(() => child.kill("SIGKILL"), STOP_WITHIN_MS);
     await child.exited;
     clearTimeout(force);
+    removeFolder();
   }
 
   let lastLog = "";
@@ -101,14 +84,19 @@ export async function startServer(target: Target, workerSecret: string): Promise
     () => listening.reject(new Error(`${target.name} ended before it listened:\n${lastLog}`)),
     listening.reject,
   );
+  let isWaiting = true;
+  if (configuredUrl !== undefined) {
+    void untilAccepts(configuredUrl, () => isWaiting).then(listening.resolve, listening.reject);
+  }
 
   try {
     const url = await listening.promise;
-    return { url, pid: child.pid, lastLog: () => lastLog, stop };
+    return { url, pid: child.pid, spawnedAtMs, lastLog: () => lastLog, stop };
   } catch (error) {
     await stop();
     throw error;
   } finally {
+    isWaiting = false;
     clearTimeout(timer);
   }
 }
@@ -123,8 +111,23 @@ async function readLines(stream: ReadableStream<Uint8Array>, onLine: (line: stri
   }
 }
 
-/** The address in the START line, which hub and floor log as JSON once they listen. */
+/** The address in the START line, which hub, floor and Node's servers log as JSON once they listen. */
 function listeningUrl(line: string): string | undefined {
   if (!line.includes('"START"') || !line.includes('"url"')) return undefined;
   return (JSON.parse(line) as { url: string }).url;
+}
+
+/** Connects again and again, while it makes sense to, until it succeeds. */
+async function untilAccepts(url: string, isWorthwhile: () => boolean): Promise<string> {
+  const { hostname, port } = new URL(url);
+  while (isWorthwhile()) {
+    try {
+      const socket = await Bun.connect({ hostname, port: Number(port), socket: { data: () => undefined } });
+      socket.end();
+      break;
+    } catch {
+      await Bun.sleep(ATTEMPT_EVERY_MS);
+    }
+  }
+  return url;
 }

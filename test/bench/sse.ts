@@ -4,7 +4,7 @@ import { loadHelp, parseLoadOptions } from "./options.ts";
 import { describeDisturbance, describeLoad, renderLoadMarkdown, renderTable } from "./report.ts";
 import type { Result } from "./result.ts";
 import { measure } from "./rounds.ts";
-import { resolveTargets } from "./servers.ts";
+import { resolveTargets } from "./targets.ts";
 
 const LEAST_MESSAGES_PER_SECOND = 500_000;
 
@@ -41,7 +41,7 @@ async function main(argv: readonly string[]): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
-  const targets = resolveTargets(options.targets);
+  const { targets } = await resolveTargets(options.targets);
   const results = await measure(targets, options);
   process.stdout.write(`${renderTable(results)}\n`);
   const report = {

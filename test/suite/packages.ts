@@ -10,6 +10,7 @@ const DEBIAN_PACKAGES = [
   "buildah", // builds the container image, without a daemon
   "bubblewrap", // starts it
   "chromium", // the console and the client library, as a browser runs them
+  "nodejs", // the client library in Node; the servers that the benchmarks compare with
   "libnginx-mod-nchan", // what the benchmarks compare with: that their generator speaks with it is tested
 ];
 

@@ -1,4 +1,5 @@
 import { expect } from "bun:test";
+import { checkAnswer } from "./contract-answer.ts";
 import { within } from "./deadline.ts";
 import { type Hub, SECRET } from "./hub.ts";
 import { CURSOR } from "./streamframe.ts";
@@ -22,14 +23,16 @@ export const AUTHORIZED = { "x-worker-secret": SECRET };
 export const JSON_BODY = { ...AUTHORIZED, "content-type": "application/json" };
 export const NDJSON_BODY = { ...AUTHORIZED, "content-type": "application/x-ndjson" };
 
-/** One request and its whole answer. */
+/** One request and its whole answer. What the contract does not have fails the test. */
 export async function call(hub: Hub, path: string, options: CallOptions = {}): Promise<Answer> {
   const exchange = async (): Promise<Answer> => {
     // A kept connection could outlive its hub and be taken for one to the next hub on the same port.
     const response = await fetch(`${hub.url}${path}`, { ...options, redirect: "manual", keepalive: false });
     return { status: response.status, headers: response.headers, body: await response.text() };
   };
-  return await within(exchange(), `answer to ${options.method ?? "GET"} ${path}`);
+  const answer = await within(exchange(), `answer to ${options.method ?? "GET"} ${path}`);
+  checkAnswer({ method: options.method, path }, answer);
+  return answer;
 }
 
 /** `POST /api/v1/publish` of one message. */

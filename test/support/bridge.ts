@@ -1,3 +1,4 @@
+import { call } from "./api.ts";
 import { type Hub, type HubEnv, startHub } from "./hub.ts";
 import { joinWorker } from "./parties.ts";
 import type { VectraApi } from "./vectra-api.ts";
@@ -39,8 +40,8 @@ export interface Readiness {
 }
 
 export async function readiness(hub: Hub): Promise<Readiness> {
-  const response = await fetch(`${hub.url}/readyz`);
-  return { status: response.status, body: (await response.json()) as Readiness["body"] };
+  const { status, body } = await call(hub, "/readyz");
+  return { status, body: JSON.parse(body) };
 }
 
 export function openSockets(api: VectraApi): string[] {

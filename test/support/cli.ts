@@ -1,3 +1,4 @@
+import { checkAnswer } from "./contract-answer.ts";
 import { within } from "./deadline.ts";
 import { HUB_COMMAND, type HubEnv, hubEnv, SECRET } from "./hub.ts";
 import { readLines } from "./lines.ts";
@@ -162,6 +163,8 @@ export async function publishAt(url: string, lines: readonly string[]): Promise<
     keepalive: false,
   });
   const body = await response.text();
+  const { status, headers } = response;
+  checkAnswer({ method: "POST", path: "/api/v1/publish" }, { status, headers, body });
   if (response.status !== 202) throw new Error(`publish: ${response.status} ${body}`);
   return JSON.parse(body).ids;
 }

@@ -1,3 +1,4 @@
+import { checkAnswer } from "./contract-answer.ts";
 import { within } from "./deadline.ts";
 import { connectTcp } from "./tcp.ts";
 
@@ -46,7 +47,7 @@ export function parseHead(bytes: Uint8Array): { status: number; headers: Headers
   return { status: Number(statusLine.split(" ")[1]), headers, size: end + 4 };
 }
 
-/** Sends one request on a connection of its own and reads the response to its end. */
+/** Sends one request on a connection of its own and reads the response to its end. What the contract does not have fails the test. */
 export async function rawRequest(url: string, request: RequestHead): Promise<RawResponse> {
   const tcp = await connectTcp(url);
   const { promise, resolve, reject } = Promise.withResolvers<RawResponse>();
@@ -64,7 +65,9 @@ export async function rawRequest(url: string, request: RequestHead): Promise<Raw
   );
   tcp.write(encodeRequest(new URL(url).host, request));
   try {
-    return await within(promise, `response to ${request.method ?? "GET"} ${request.path}`);
+    const response = await within(promise, `response to ${request.method ?? "GET"} ${request.path}`);
+    checkAnswer(request, response);
+    return response;
   } finally {
     tcp.reset();
   }

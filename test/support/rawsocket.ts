@@ -1,3 +1,4 @@
+import { checkClose, checkFrame, createWatch, partyOf } from "./contract.ts";
 import { within } from "./deadline.ts";
 import {
   type Close,
@@ -13,7 +14,10 @@ import { encodeRequest, parseHead, type RequestHead } from "./http.ts";
 import { createQueue } from "./queue.ts";
 import { connectTcp, type Tcp } from "./tcp.ts";
 
-/** A WebSocket client that does nothing by itself: every byte is the test's, and every frame reaches the test. */
+/**
+ * A WebSocket client that does nothing by itself: every byte is the test's, and every frame reaches the test. One that the
+ * contract does not have fails it.
+ */
 export interface RawSocket extends AsyncDisposable {
   readonly tcp: Tcp;
   readonly responseHeaders: Headers;
@@ -64,6 +68,10 @@ export function handshake(url: string, headers: RawOptions["headers"] = {}): Req
 export async function openRaw(url: string, options: RawOptions = {}): Promise<RawSocket> {
   const tcp = await connectTcp(url);
   const frames = createQueue<Frame>();
+  const watch = createWatch();
+  let party = partyOf(url, undefined);
+  // A close frame is answered with its own code (section 5.5.1), which may be any.
+  let mayHaveClosed = false;
   const opened = Promise.withResolvers<Headers>();
   const waiting: { count: number; resolve: () => void }[] = [];
   let pingCount = 0;
@@ -78,6 +86,10 @@ export async function openRaw(url: string, options: RawOptions = {}): Promise<Ra
         for (const waiter of waiting) if (pingCount >= waiter.count) waiter.resolve();
         if (options.pings === "answer" || options.pings === "ignore") continue;
       }
+      if (frame.opcode === OPCODE.close && !mayHaveClosed) watch.see(() => checkClose(readClose(frame).code));
+      // The hub sends every text in one frame.
+      if (frame.opcode === OPCODE.text)
+        watch.see(() => checkFrame(party, Buffer.from(frame.payload).toString()));
       frames.push(frame);
     }
   };
@@ -87,6 +99,7 @@ export async function openRaw(url: string, options: RawOptions = {}): Promise<Ra
     if (head === undefined) return;
     if (head.status !== 101) opened.reject(new Error(`no upgrade: ${Buffer.from(held).toString()}`));
     opened.resolve(head.headers);
+    party = partyOf(url, head.headers.get("sec-websocket-protocol"));
     tcp.receive(takeFrames);
     takeFrames(held.subarray(head.size));
   });
@@ -99,26 +112,39 @@ export async function openRaw(url: string, options: RawOptions = {}): Promise<Ra
   const responseHeaders = await within(opened.promise, `handshake with ${url}`);
 
   function send(spec: FrameSpec): void {
+    if (spec.opcode === OPCODE.close) mayHaveClosed = true;
     tcp.write(encodeFrame(spec));
   }
 
+  async function next(what: string): Promise<Frame> {
+    const frame = await frames.next(what);
+    watch.verify();
+    return frame;
+  }
+
   async function nextText(): Promise<string> {
-    const frame = await frames.next("text frame");
+    const frame = await next("text frame");
     if (frame.opcode !== OPCODE.text || !frame.fin)
       throw new Error(`no whole text frame: ${describe(frame)}`);
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(frame.payload);
   }
 
   return {
-    tcp,
+    tcp: {
+      ...tcp,
+      write(bytes) {
+        mayHaveClosed = true;
+        tcp.write(bytes);
+      },
+    },
     responseHeaders,
     frame: send,
     text: (text) => send({ opcode: OPCODE.text, payload: text }),
     close: (code, reason) => send({ opcode: OPCODE.close, payload: closePayload(code, reason) }),
-    next: () => frames.next("frame"),
+    next: () => next("frame"),
     nextText,
     async nextClose() {
-      const frame = await frames.next("close frame");
+      const frame = await next("close frame");
       if (frame.opcode !== OPCODE.close) throw new Error(`no close frame: ${describe(frame)}`);
       return readClose(frame);
     },
@@ -138,6 +164,7 @@ export async function openRaw(url: string, options: RawOptions = {}): Promise<Ra
     async [Symbol.asyncDispose]() {
       tcp.reset();
       await tcp.closed;
+      watch.verify();
     },
   };
 }

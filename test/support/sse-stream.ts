@@ -1,3 +1,5 @@
+import { checkEvent, createWatch } from "./contract.ts";
+import { checkAnswer } from "./contract-answer.ts";
 import { within } from "./deadline.ts";
 import { createEventParser, type EventBlock } from "./event-stream.ts";
 import { encodeRequest, parseHead } from "./http.ts";
@@ -12,7 +14,10 @@ export interface SseMessage {
   readonly data: string;
 }
 
-/** `GET /api/v1/events` on a connection of its own. Every block reaches the test, also what a browser keeps to itself. */
+/**
+ * `GET /api/v1/events` on a connection of its own. Every block reaches the test, also what a browser keeps to itself. An
+ * event that the contract does not have fails it.
+ */
 export interface SseStream extends AsyncDisposable {
   readonly tcp: Tcp;
   readonly headers: Headers;
@@ -55,12 +60,15 @@ export async function openSse(hub: Hub, options: SseOptions = {}): Promise<SseSt
   const opened = Promise.withResolvers<{ status: number; headers: Headers }>();
   const ended = Promise.withResolvers<"whole" | "cut">();
   const parse = createEventParser();
+  const watch = createWatch();
   let held: Uint8Array = new Uint8Array();
   let lastId = lastEventId ?? "";
 
   const take = (text: string): void => {
     for (const block of parse(text)) {
       if (block.id !== undefined) lastId = block.id;
+      const { event, data } = block;
+      if (data !== undefined) watch.see(() => checkEvent(event, data));
       blocks.push(block);
     }
   };
@@ -87,8 +95,13 @@ export async function openSse(hub: Hub, options: SseOptions = {}): Promise<SseSt
   const headers: [string, string][] = lastEventId === undefined ? [] : [["last-event-id", lastEventId]];
   tcp.write(encodeRequest(new URL(hub.url).host, { method, path, headers }));
   const head = await within(opened.promise, `response to ${method} ${path}`);
+  checkAnswer({ method, path }, { ...head, body: "" });
 
-  const next = (): Promise<EventBlock> => blocks.next("block of the event stream");
+  const next = async (): Promise<EventBlock> => {
+    const block = await blocks.next("block of the event stream");
+    watch.verify();
+    return block;
+  };
   const messages = async (count: number): Promise<SseMessage[]> => {
     const found: SseMessage[] = [];
     while (found.length < count) found.push(asMessage(await next()));
@@ -107,6 +120,7 @@ export async function openSse(hub: Hub, options: SseOptions = {}): Promise<SseSt
     async [Symbol.asyncDispose]() {
       tcp.reset();
       await tcp.closed;
+      watch.verify();
     },
   };
 }

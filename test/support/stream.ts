@@ -1,3 +1,4 @@
+import { checkEvent, checkFrame } from "./contract.ts";
 import { createSseParser, type SseBlock } from "./sse.ts";
 
 /** What a resuming client learns, whatever the transport (PROTOCOL.md, sections 3 and 4). */
@@ -40,7 +41,9 @@ export const overWebSocket: StreamTransport = ({ url, since, types, take }) => {
   socket.onmessage = ({ data }) => {
     if (isOver) return;
     try {
-      const event = readEnvelope(String(data));
+      const frame = String(data);
+      checkFrame("streamClient", frame);
+      const event = readEnvelope(frame);
       if (event !== undefined) take(event);
     } catch (error) {
       reject(error);
@@ -83,6 +86,7 @@ export const overSse: StreamTransport = ({ url, since, types, take }) => {
       const chunk = await reader?.read().catch(() => undefined);
       if (chunk?.value === undefined) return;
       for (const block of parse(chunk.value)) {
+        if (block.data !== undefined) checkEvent(block.event, block.data);
         const event = readBlock(block);
         if (abort.signal.aborted) return;
         if (event !== undefined) take(event);

@@ -1,4 +1,5 @@
 import type { ServerWebSocket } from "bun";
+import { checkFrame, createWatch } from "./contract.ts";
 import { within } from "./deadline.ts";
 import { SECRET } from "./hub.ts";
 import { pythonJson } from "./python-json.ts";
@@ -15,7 +16,10 @@ export interface ApiSocket {
   readonly ended: { readonly code: number; readonly reason: string } | undefined;
 }
 
-/** A stand-in for an unmodified Vectra API process: its WebSocket module, and what the rest of it does with that. */
+/**
+ * A stand-in for an unmodified Vectra API process: its WebSocket module, and what the rest of it does with that. What the
+ * hub's bridge sends must be what the hub's own contract has for a raw client or worker.
+ */
 export interface VectraApi extends AsyncDisposable {
   readonly port: number;
   /** `ws://127.0.0.1:…/api/v1/ws` */
@@ -65,6 +69,7 @@ export function startVectraApi(options: VectraApiOptions = {}): VectraApi {
   const sockets: State[] = [];
   const watchers = new Set<() => void>();
   let workerSlot: ServerWebSocket<State> | undefined;
+  const watch = createWatch();
   let refusals = 0;
   let isHanging = false;
 
@@ -114,6 +119,8 @@ export function startVectraApi(options: VectraApiOptions = {}): VectraApi {
       message(socket, message) {
         if (isHanging || typeof message !== "string") return;
         socket.data.received.push(message);
+        const party = socket.data.role === "worker" ? "rawWorker" : "rawClient";
+        watch.see(() => checkFrame(party, message, "receives"));
         if (message === "ping") socket.send("pong");
         else if (message === "get_worker_status") broadcastStatus();
         else if (socket.data.role === "worker") echo(message);
@@ -141,6 +148,7 @@ export function startVectraApi(options: VectraApiOptions = {}): VectraApi {
   const stop = async (): Promise<void> => {
     for (const socket of active) socket.terminate();
     await server.stop(true);
+    watch.verify();
   };
   return {
     port,

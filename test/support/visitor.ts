@@ -1,5 +1,6 @@
 import { connect } from "node:net";
 import { type Answer, call } from "./api.ts";
+import { checkAnswer } from "./contract-answer.ts";
 import { within } from "./deadline.ts";
 import { encodeRequest, parseHead, type RawResponse, type RequestHead, rawRequest } from "./http.ts";
 import type { Hub } from "./hub.ts";
@@ -73,7 +74,10 @@ export async function requestFrom(address: string, url: string, request: Request
     resolve({ ...head, body: held.subarray(head.size, head.size + length).toString() });
   });
   try {
-    return await within(promise, `response to ${request.method ?? "GET"} ${request.path} from ${address}`);
+    const what = `response to ${request.method ?? "GET"} ${request.path} from ${address}`;
+    const response = await within(promise, what);
+    checkAnswer(request, response);
+    return response;
   } finally {
     socket.destroy();
   }

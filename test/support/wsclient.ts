@@ -1,7 +1,8 @@
+import { checkClose, checkFrame, createWatch, partyOf } from "./contract.ts";
 import { within } from "./deadline.ts";
 import { createQueue } from "./queue.ts";
 
-/** A WebSocket of the browser API, with its messages in a queue. */
+/** A WebSocket of the browser API, with its messages in a queue. What the contract does not have fails the test. */
 export interface WsClient extends AsyncDisposable {
   readonly socket: WebSocket;
   send(text: string): void;
@@ -27,23 +28,32 @@ export async function openClient(url: string, options: WsClientOptions = {}): Pr
   const messages = createQueue<string>();
   const opened = Promise.withResolvers<void>();
   const closed = Promise.withResolvers<{ code: number; reason: string }>();
+  const watch = createWatch();
+  const party = partyOf(url, undefined);
   const socket = new WebSocket(url, { headers: options.headers ?? {} });
   socket.onopen = () => {
     if (options.sendOnOpen !== undefined) socket.send(options.sendOnOpen);
     opened.resolve();
   };
   socket.onmessage = (event) => {
-    if (typeof event.data !== "string") throw new Error("a binary message");
-    messages.push(event.data);
+    const { data } = event;
+    if (typeof data !== "string") throw new Error("a binary message");
+    watch.see(() => checkFrame(party, data));
+    messages.push(data);
   };
   socket.onclose = ({ code, reason }) => {
+    watch.see(() => checkClose(code));
     messages.end(`the connection has ended (${code} ${reason})`);
     opened.reject(new Error(`no connection to ${url}: ${code} ${reason}`));
     closed.resolve({ code, reason });
   };
   await within(opened.promise, `connection to ${url}`);
 
-  const next = (): Promise<string> => messages.next("message");
+  const next = async (): Promise<string> => {
+    const message = await messages.next("message");
+    watch.verify();
+    return message;
+  };
   return {
     socket,
     send: (text) => socket.send(text),
@@ -63,6 +73,7 @@ export async function openClient(url: string, options: WsClientOptions = {}): Pr
     async [Symbol.asyncDispose]() {
       socket.terminate();
       await closed.promise;
+      watch.verify();
     },
   };
 }

@@ -1,6 +1,6 @@
 import { machineCpuSeconds, startCpuMeter } from "../machine.ts";
 import { connectPublisher } from "./publisher.ts";
-import type { Framing } from "./receiver.ts";
+import type { Wire } from "./receiver.ts";
 import { type Counters, connectSubscribers } from "./subscribers.ts";
 
 export interface SessionOptions {
@@ -8,7 +8,7 @@ export interface SessionOptions {
   url: string;
   serverPid: number;
   workerSecret: string;
-  framing: Framing;
+  wire: Wire;
   subscribers: number;
   maxInFlight: number;
 }
@@ -45,11 +45,11 @@ const LEAD_IN_MS = 100;
 const REST_MS = 300;
 
 /** How long a round may take beyond its duration before the missing messages are called lost. */
-const LOST_AFTER_MS = 15_000;
+const LOST_AFTER_MS = 60_000;
 
 /** A closed loop: a message is replaced by the next one when the last subscriber has received it. */
 export async function openClosedLoop(options: SessionOptions): Promise<Session> {
-  const { url, framing, subscribers: count, maxInFlight } = options;
+  const { url, wire, subscribers: count, maxInFlight } = options;
   const failure = Promise.withResolvers<never>();
   // Whoever waits next learns of it; that nobody waits at this moment is no unhandled rejection.
   failure.promise.catch(() => undefined);
@@ -58,7 +58,7 @@ export async function openClosedLoop(options: SessionOptions): Promise<Session> 
   const startedMs = performance.now();
   const subscribers = await connectSubscribers({
     url,
-    framing,
+    wire,
     count,
     maxInFlight,
     onDelivered: (messages) => onDelivered(messages),
@@ -66,7 +66,8 @@ export async function openClosedLoop(options: SessionOptions): Promise<Session> 
   });
   const connectSeconds = (performance.now() - startedMs) / 1000;
   const { workerSecret } = options;
-  const publisher = await connectPublisher({ url, workerSecret, maxInFlight, onFailure: failure.reject });
+  const onFailure = failure.reject;
+  const publisher = await connectPublisher({ url, workerSecret, wire, maxInFlight, onFailure });
 
   /** Keeps messages under way; measures from the end of the lead-in; resolves when nothing is under way any more. */
   function publish(inFlight: number, durationMs: number): Promise<Round> {

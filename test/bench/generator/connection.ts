@@ -21,6 +21,14 @@ export interface ConnectionOptions {
   onFailure: (error: Error) => void;
 }
 
+export interface SocketOptions {
+  url: URL;
+  /** Gets what was read, read by read. May throw. */
+  onChunk: (chunk: Uint8Array) => void;
+  /** The connection is gone, or `onChunk` has thrown. Not called after `end()`. */
+  onFailure: (error: Error) => void;
+}
+
 interface State {
   read(chunk: Uint8Array): void;
   drain(): void;
@@ -50,38 +58,27 @@ const handlers = {
   },
 };
 
-/** Connects, sends a GET request and resolves once the server has answered with the status that was expected. */
-export async function openConnection(options: ConnectionOptions): Promise<Connection> {
-  const opened = Promise.withResolvers<void>();
+/** Connects a socket on which the caller speaks the protocol. */
+export async function openSocket(options: SocketOptions): Promise<Connection> {
   let ended = false;
-  let open = false;
   let unsent: Uint8Array[] = [];
-
-  const state: State = {
-    read: createHeadReader(options.status, (head, rest) => {
-      options.onHead?.(head);
-      open = true;
-      state.read = options.onChunk;
-      opened.resolve();
-      if (rest.length > 0) options.onChunk(rest);
-    }),
-    drain() {
-      const waiting = unsent;
-      unsent = [];
-      for (const bytes of waiting) write(bytes);
-    },
-    fail(error) {
-      if (ended) return;
-      ended = true;
-      if (open) options.onFailure(error);
-      else opened.reject(error);
-    },
-  };
 
   const socket = await Bun.connect<State>({
     hostname: options.url.hostname,
     port: Number(options.url.port),
-    data: state,
+    data: {
+      read: options.onChunk,
+      drain() {
+        const waiting = unsent;
+        unsent = [];
+        for (const bytes of waiting) write(bytes);
+      },
+      fail(error) {
+        if (ended) return;
+        ended = true;
+        options.onFailure(error);
+      },
+    },
     socket: handlers,
   });
 
@@ -90,8 +87,6 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
     if (taken < bytes.length) unsent.push(new Uint8Array(bytes.subarray(taken)));
   }
 
-  write(request(options.url, options.headers));
-  await opened.promise;
   return {
     write,
     end() {
@@ -99,6 +94,27 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
       socket.end();
     },
   };
+}
+
+/** Connects, sends a GET request and resolves once the server has answered with the status that was expected. */
+export async function openConnection(options: ConnectionOptions): Promise<Connection> {
+  const opened = Promise.withResolvers<void>();
+  let fail = opened.reject as (error: Error) => void;
+  let read = createHeadReader(options.status, (head, rest) => {
+    options.onHead?.(head);
+    fail = options.onFailure;
+    read = options.onChunk;
+    opened.resolve();
+    if (rest.length > 0) options.onChunk(rest);
+  });
+  const connection = await openSocket({
+    url: options.url,
+    onChunk: (chunk) => read(chunk),
+    onFailure: (error) => fail(error),
+  });
+  connection.write(request(options.url, options.headers));
+  await opened.promise;
+  return connection;
 }
 
 function request(url: URL, headers: Readonly<Record<string, string>>): Uint8Array {

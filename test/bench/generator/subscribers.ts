@@ -1,13 +1,13 @@
 import type { Connection } from "./connection.ts";
 import { MESSAGE_BYTES, messageBytes } from "./messages.ts";
-import { connectReceiver, type Framing } from "./receiver.ts";
+import { connectReceiver, type Wire } from "./receiver.ts";
 
 /** Handshakes at a time: below the usual backlog of a listening socket, so that none waits for a SYN retry. */
 const CONNECTING_AT_ONCE = 128;
 
 export interface SubscribersOptions {
   url: string;
-  framing: Framing;
+  wire: Wire;
   count: number;
   /** The most messages that are ever under way at once. */
   maxInFlight: number;
@@ -78,7 +78,7 @@ export async function connectSubscribers(options: SubscribersOptions): Promise<S
   }
 
   async function connect(subscriber: number): Promise<void> {
-    connections[subscriber] = await connectReceiver(options.framing, {
+    connections[subscriber] = await connectReceiver(options.wire, {
       url: options.url,
       onMessage: (sequence, bytes, start, end) => onMessage(subscriber, sequence, bytes, start, end),
       onChunkEnd,

@@ -1,7 +1,10 @@
-import type { Runtime } from "../runtime.ts";
-
 export interface BackoffOptions {
-  readonly runtime: Pick<Runtime, "monotonicMs" | "random">;
+  readonly runtime: {
+    /** A clock in milliseconds that never jumps. */
+    monotonicMs(): number;
+    /** A number in [0, 1). */
+    random(): number;
+  };
   /** The first delay is up to this long, and each further one up to twice as long as the one before, … */
   readonly firstMs: number;
   /** … but never longer than this. */

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { createBackoff } from "../../../src/bridge/backoff.ts";
+import { createBackoff } from "../../src/protocol/backoff.ts";
 
 const limits = { firstMs: 100, limitMs: 1_000, stableMs: 5_000 };
 
