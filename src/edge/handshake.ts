@@ -7,7 +7,7 @@ import { readFilter, type TypeFilter } from "../protocol/filter.ts";
 import { STREAM_SUBPROTOCOL } from "../protocol/subprotocol.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Admission, Guard, Peers } from "./guard.ts";
-import { badRequest, methodNotAllowed, problem } from "./problem.ts";
+import { badRequest, methodNotAllowed, type ProblemDetails, problem } from "./problem.ts";
 import { queryOf } from "./target.ts";
 
 const SCOPE = "websocket_endpoint";
@@ -75,13 +75,7 @@ export function createHandshake({ runtime, log, metrics, guard, checkSecret }: H
     const headers = { "sec-websocket-protocol": isStream ? STREAM_SUBPROTOCOL : "" };
     if (server.upgrade(request, { data, headers })) return undefined;
     leave();
-    return problem({
-      status: 400,
-      code: "bad_handshake",
-      title: "Not a WebSocket handshake",
-      detail:
-        "Sec-WebSocket-Key must be 16 bytes in base64, and Connection must name Upgrade (RFC 6455, section 4.2.1)",
-    });
+    return problem(badHandshake("Sec-WebSocket-Key must be 16 bytes in base64 (RFC 6455, section 4.2.1)"));
   };
 
   const worker = (visit: Visit): Answer => {
@@ -171,7 +165,15 @@ function refusePlainRequest(request: Request): Response | undefined {
   if (request.headers.get("sec-websocket-version") !== "13") {
     return upgradeRequired("this server speaks version 13 of the WebSocket protocol only");
   }
+  // Bun does not look.
+  if (!/(?:^|,)[ \t]*upgrade[ \t]*(?:,|$)/i.test(request.headers.get("connection") ?? "")) {
+    return problem(badHandshake("Connection must name Upgrade (RFC 6455, section 4.2.1)"));
+  }
   return undefined;
+}
+
+function badHandshake(detail: string): ProblemDetails {
+  return { status: 400, code: "bad_handshake", title: "Not a WebSocket handshake", detail };
 }
 
 function upgradeRequired(detail: string): Response {

@@ -5,6 +5,10 @@ import { join } from "node:path";
 import { DEADLINE_MS } from "../support/deadline.ts";
 import type { Block } from "./document.ts";
 
+/** Where an example finds the package that it would have installed. */
+const CLIENT = join(import.meta.dir, "../../src/client/index.ts");
+const PACKAGE_PATHS = JSON.stringify({ compilerOptions: { paths: { "vectra-hub/client": [CLIENT] } } });
+
 /** An example of the README at work. */
 export interface Example extends AsyncDisposable {
   /** Waits until its output begins with this, apart from what differs from run to run. */
@@ -31,6 +35,7 @@ export async function startExample(
   const directory = await mkdtemp(join(tmpdir(), "vectra-readme-"));
   const file = join(directory, `example.${language}`);
   await Bun.write(file, `${before}${text}${after}`.replaceAll("localhost:8000", new URL(url).host));
+  if (language === "ts") await Bun.write(join(directory, "tsconfig.json"), PACKAGE_PATHS);
   const commands: Readonly<Record<string, string[]>> = {
     sh: ["sh", "-eu"],
     python: [python],

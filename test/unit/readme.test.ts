@@ -83,6 +83,14 @@ describe("commands", () => {
   });
 });
 
+test("the pages of the client library are the files whose types are checked", async () => {
+  const pages = blocksOf(markdown).filter(({ name }) => name.includes("documents"));
+  expect(pages).toHaveLength(2);
+  for (const { name, text } of pages) {
+    expect(text).toBe(await Bun.file(join(root, "test/examples", name)).text());
+  }
+});
+
 describe("the defaults in the table of guards", () => {
   const defaults = configSchema.parse({});
   const size = (bytes: number): string =>
@@ -110,6 +118,7 @@ test("every name in capitals is a setting, or one of these", () => {
   const others = new Set([
     ...[
       "ARGS",
+      "HTTP",
       "STAGES",
       "CI",
       "BUN_BE_BUN",

@@ -18,7 +18,10 @@ const markdown = await Bun.file(README).text();
 const examples = examplesOf(markdown);
 
 /** Commands that start something: test/unit/readme.test.ts checks them, and `make test` does not run itself. */
-const STARTS = new Set(["start", "start with conflation", "start with bridge", "benchmark"]);
+const STARTS = new Set(["start", "start with conflation", "start with bridge", "benchmark", "fuzz", "soak"]);
+
+/** Part of a page: test/unit/client/package.test.ts checks their types. */
+const PAGES = new Set(["documents.ts"]);
 
 /** What a hub in development takes where no secret is set. */
 const DEVELOPMENT_SECRET = "dev-worker-secret-ephemeral";
@@ -148,6 +151,26 @@ const SCENARIOS: Readonly<Record<string, (name: string) => Promise<void>>> = {
       await rm(directory, { recursive: true });
     }
   },
+  contract: printsAll(),
+  async "client.ts"(name) {
+    await using own = await hub();
+    await using example = await start(name, own);
+    const first = "the worker is offline\nfetch the state: start\n";
+    await example.prints(first);
+    await post(own, "/publish", { type: "DOC_PROGRESS", doc_id: "b7a1", processed: 1 });
+    await example.prints(`${first}00000000-1 b7a1 1\n`);
+  },
+  async "typescript_worker.ts"(name) {
+    await using own = await hub();
+    await post(own, "/worker/messages", { type: "TRIGGER_DOC_SYNC", id: "b7a1" });
+    await using client = await joinClient(own);
+    await using worker = await start(name, own);
+    await worker.prints("00000000-3\n");
+    expect(await client.next()).toBe(online());
+    expect(await client.next()).toBe(online('{"hostname":"gpu-01"}'));
+    expect(await client.next()).toBe('{"type":"DOC_PROGRESS","doc_id":"b7a1","processed":1,"total":9}');
+    expect(await client.next()).toBe('{"type":"DOC_UPDATE","id":"b7a1","status":"ready"}');
+  },
   command: printsAll(),
   reject: printsAll(),
   async "stream_worker.py"(name) {
@@ -185,7 +208,7 @@ const canRun: Readonly<Record<string, ReturnType<typeof testThatNeeds>>> = {
 
 for (const { language, name } of examples) {
   const scenario = SCENARIOS[name];
-  if (STARTS.has(name) || scenario === undefined) continue;
+  if (scenario === undefined) continue;
   canRun[language]?.(`the README's ${name}`, () => scenario(name));
 }
 
@@ -204,6 +227,6 @@ test("every call of the README's table is served, by who the table says", async 
 });
 
 test("no example of the README is left out, and none is looked for that is not there", () => {
-  const names = examples.map(({ name }) => name).filter((name) => !STARTS.has(name));
+  const names = examples.map(({ name }) => name).filter((name) => !STARTS.has(name) && !PAGES.has(name));
   expect(names.toSorted()).toEqual(Object.keys(SCENARIOS).toSorted());
 });

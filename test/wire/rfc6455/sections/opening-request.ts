@@ -144,20 +144,10 @@ const syntax: readonly Row[] = [
   ["a length and chunks", request({ extra: ["Content-Length: 0", "Transfer-Encoding: chunked"] }), BAD],
 ];
 
-const noConnection: Deviation = {
-  outcome: OPEN,
-  because: "Bun upgrades although Connection does not name Upgrade",
-};
 const twoHosts: Deviation = { outcome: OPEN, because: "Bun takes a second Host (RFC 9112, 3.2)" };
 
 /** Where Bun is more lenient, or stricter, than the RFC; by title. */
 const DEVIATIONS: Readonly<Record<string, Deviation>> = {
-  "no Connection": noConnection,
-  "an empty Connection": noConnection,
-  "Connection: keep-alive": noConnection,
-  "Connection: close": noConnection,
-  "Connection: Upgraded": noConnection,
-  "Connection: no-upgrade": noConnection,
   "get, in small letters": { outcome: ["end"], because: "Bun ends the connection without an answer" },
   "HTTP/1.0": { outcome: OPEN, because: "Bun upgrades a request of HTTP/1.0" },
   "a line before the request line": {
