@@ -86,7 +86,7 @@ export const CORS: readonly HeaderName[] = [
 ];
 
 /** Those that come with some answers only, as it is said elsewhere; all others are required. */
-const SOMETIMES = new Set<HeaderName>([...CORS, "Sec-WebSocket-Protocol"]);
+const SOMETIMES = new Set<HeaderName>(["Content-Encoding", ...CORS, "Sec-WebSocket-Protocol"]);
 
 /** The header objects of the components. */
 export function headerObjects(): Json {
