@@ -72,19 +72,21 @@ export function operatorPaths(): Readonly<Record<string, PathItem>> {
 
 /** The console, where CONSOLE is on. */
 export function consolePaths(): Readonly<Record<string, PathItem>> {
-  const pageHeaders = headers([
-    "Cache-Control",
-    "Content-Encoding",
-    "Content-Security-Policy",
-    "Cross-Origin-Opener-Policy",
-    "Cross-Origin-Resource-Policy",
-    "ETag",
-    "Permissions-Policy",
-    "Referrer-Policy",
-    "Vary",
-    "X-Content-Type-Options",
-    "X-Frame-Options",
-  ]);
+  const pageHeaders = headers(
+    [
+      "Cache-Control",
+      "Content-Security-Policy",
+      "Cross-Origin-Opener-Policy",
+      "Cross-Origin-Resource-Policy",
+      "ETag",
+      "Permissions-Policy",
+      "Referrer-Policy",
+      "Vary",
+      "X-Content-Type-Options",
+      "X-Frame-Options",
+    ],
+    ["Content-Encoding"],
+  );
   const text = { schema: { type: "string" } };
   const unchanged = {
     304: { description: "It is still the one that the caller has.", headers: pageHeaders },
