@@ -106,6 +106,21 @@ describe("a large history", () => {
     expect(messages.map(({ data }) => data)).toEqual(padded(count, bytes));
   });
 
+  // A page holds 256: the seam may fall on the first message of the next one.
+  test.each([255, 256, 257, 258, 512, 513])(
+    "of %i messages, about a page, is replayed whole",
+    async (count) => {
+      await using hub = await startHub();
+      const history = numbered(count);
+      const ids = await publishAll(hub, history);
+      await using _witness = await joinLive(hub, { since: ids.at(-1) as string });
+      await using client = await joinStream(hub, { since: "earliest" });
+      const { messages, live } = await client.untilLive();
+      expect(messages.map(({ data }) => data)).toEqual(history);
+      expect(live.id).toBe(ids.at(-1) as string);
+    },
+  );
+
   test("with a filter that lets nothing through is over at once, and the seam is at the head", async () => {
     await using hub = await startHub();
     const ids = await publishAll(hub, padded(10_000, KILOBYTE));
