@@ -31,6 +31,10 @@ afterAll(() => browser?.[Symbol.asyncDispose]());
 
 /** The serious and critical findings, one line each. */
 async function findings(page: Console): Promise<string[]> {
+  // In the middle of a transition, from light to dark for one, nobody reads.
+  await page.page.evaluate(
+    "Promise.allSettled(document.getAnimations().map(({ finished }) => finished)).then(() => 0)",
+  );
   await page.page.evaluate(AXE);
   const { violations } = await page.page.evaluate<AxeResults>("axe.run()");
   return violations
@@ -76,6 +80,8 @@ browserTest("light, dark and on a phone it has no serious finding, and nothing s
     await page.page.getByRole("dialog").waitFor();
     expect(await findings(page)).toEqual([]);
     await page.button("Close").click();
+    // Until it is gone, its shade lies over everything.
+    await page.page.getByRole("dialog").waitFor({ state: "hidden" });
   }
   page.expectNoComplaints();
 });
