@@ -46,8 +46,9 @@ async function subscribed(page: Page, url: string, options: object): Promise<voi
   });
 }
 
-const textsOf = (page: Page): Promise<string[]> => page.evaluate("window.texts");
-const resetsOf = (page: Page): Promise<string[]> => page.evaluate("window.resets");
+// A module's script runs when it has been compiled: until then the page has received nothing.
+const textsOf = (page: Page): Promise<string[]> => page.evaluate("window.texts ?? []");
+const resetsOf = (page: Page): Promise<string[]> => page.evaluate("window.resets ?? []");
 const until = (page: Page, condition: string): Promise<unknown> =>
   page.waitForFunction(condition, undefined, { timeout: 60_000, polling: 20 });
 
@@ -68,7 +69,7 @@ async function cutEverywhere(
     };
     await within(isOver(), "the message, or the next connection");
   }
-  await until(page, `window.texts.length >= ${published.length}`);
+  await until(page, `window.texts?.length >= ${published.length}`);
   return published;
 }
 
