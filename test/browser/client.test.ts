@@ -100,10 +100,10 @@ for (const transport of TRANSPORTS) {
       await until(tab.page, `window.connection.state === "open"`);
       const texts = numbered(400);
       await publishAt(hub.url, texts.slice(0, 200));
-      await until(tab.page, "window.texts.length >= 200");
+      await until(tab.page, "window.texts?.length >= 200");
       proxy.cutAll("silence");
       await publishAt(hub.url, texts.slice(200));
-      await until(tab.page, "window.texts.length >= 400");
+      await until(tab.page, "window.texts?.length >= 400");
       expect(await textsOf(tab.page)).toEqual(texts);
       expect(await resetsOf(tab.page)).toEqual([]);
     },
@@ -123,11 +123,11 @@ for (const transport of TRANSPORTS) {
         await until(tab.page, `window.connection.state === "open"`);
         for (let round = 1; round <= 3; round += 1) {
           await publishAt(hub.url, numbered(20, (round - 1) * 20));
-          await until(tab.page, `window.texts.length >= ${round * 20}`);
+          await until(tab.page, `window.texts?.length >= ${round * 20}`);
           await hub.kill();
           hub.start();
           await within(hub.up(), "the hub, again");
-          if (!hasFile) await until(tab.page, `window.resets.length === ${round}`);
+          if (!hasFile) await until(tab.page, `window.resets?.length === ${round}`);
         }
         expect(await textsOf(tab.page)).toEqual(numbered(60));
         expect(await resetsOf(tab.page)).toEqual(hasFile ? [] : ["unknown", "unknown", "unknown"]);
