@@ -1,7 +1,7 @@
-import { createHash } from "node:crypto";
 import { basename } from "node:path";
 import type { Config } from "../config/schema.ts";
 import page from "../console/index.html";
+import { etagOf, isUnchanged } from "./etag.ts";
 import type { Guard } from "./guard.ts";
 import { notFound, problem } from "./problem.ts";
 import type { Handler } from "./routes.ts";
@@ -98,16 +98,14 @@ export function createConsole({ config, guard }: ConsoleOptions): { page: Handle
   };
 }
 
-/** Answers 304 to a browser that has this very content (RFC 9110, section 13.1.2). */
 function answer(request: Request, { plain, zipped }: Part): Response {
   const takesGzip = /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))/i.test(
     request.headers.get("accept-encoding") ?? "",
   );
   const { body, headers, etag } = takesGzip ? zipped : plain;
-  const known = request.headers.get("if-none-match") ?? "";
-  const isKnown =
-    known.trim() === "*" || known.split(",").some((tag) => tag.trim().replace(/^W\//, "") === etag);
-  return isKnown ? new Response(null, { status: 304, headers }) : new Response(body, { headers });
+  return isUnchanged(request, etag)
+    ? new Response(null, { status: 304, headers })
+    : new Response(body, { headers });
 }
 
 async function prepare(config: Config): Promise<Parts> {
@@ -172,21 +170,20 @@ function fitted(html: string, config: Config): string {
 
 function part(name: string, body: Uint8Array<ArrayBuffer>, cacheControl: string): Part {
   const extension = name.slice(name.lastIndexOf(".") + 1);
-  const hash = createHash("sha256").update(body).digest("base64url").slice(0, 22);
-  const form = (bytes: Uint8Array<ArrayBuffer>, etag: string, encoding: Record<string, string>): Form => ({
-    body: bytes,
-    etag,
-    headers: {
+  const form = (bytes: Uint8Array<ArrayBuffer>, encoding: Record<string, string>): Form => {
+    const etag = etagOf(bytes);
+    const headers = {
       ...HEADERS,
       ...encoding,
       "content-type": CONTENT_TYPES[extension] ?? "application/octet-stream",
       "cache-control": cacheControl,
       vary: "accept-encoding",
       etag,
-    },
-  });
+    };
+    return { body: bytes, etag, headers };
+  };
   return {
-    plain: form(body, `"${hash}"`, {}),
-    zipped: form(Bun.gzipSync(body, { level: 9 }), `"${hash}-gzip"`, { "content-encoding": "gzip" }),
+    plain: form(body, {}),
+    zipped: form(Bun.gzipSync(body, { level: 9 }), { "content-encoding": "gzip" }),
   };
 }

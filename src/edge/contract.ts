@@ -1,7 +1,7 @@
-import { createHash } from "node:crypto";
 import type { Config } from "../config/schema.ts";
 import type { ContractOptions } from "../protocol/contract/openapi.ts";
 import { VERSION } from "../version.ts";
+import { etagOf, isUnchanged } from "./etag.ts";
 
 /** What answers `GET /openapi.json` and `GET /asyncapi.json`. */
 export interface ContractRoutes {
@@ -11,6 +11,7 @@ export interface ContractRoutes {
 
 interface Document {
   readonly text: string;
+  readonly etag: string;
   readonly headers: Readonly<Record<string, string>>;
 }
 
@@ -46,18 +47,13 @@ function once(build: () => Promise<unknown>): () => Promise<Document> {
 
 function ready(built: unknown): Document {
   const text = JSON.stringify(built);
-  const etag = `"${createHash("sha256").update(text).digest("hex").slice(0, 32)}"`;
+  const etag = etagOf(text);
   // Kept, but asked about each time: another version of the hub may have taken this one's place.
-  return { text, headers: { "access-control-allow-origin": "*", "cache-control": "no-cache", etag } };
+  return { text, etag, headers: { "access-control-allow-origin": "*", "cache-control": "no-cache", etag } };
 }
 
-/** 304 for whoever has this very document (RFC 9110, section 13.1.2). */
-function answer(request: Request, { text, headers }: Document): Response {
-  const known = (request.headers.get("if-none-match") ?? "")
-    .split(",")
-    .map((tag) => tag.trim().replace(/^W\//, ""));
-  if (known.includes("*") || known.includes(headers["etag"] ?? "")) {
-    return new Response(null, { status: 304, headers });
-  }
-  return new Response(text, { headers: { ...headers, "content-type": "application/json" } });
+function answer(request: Request, { text, etag, headers }: Document): Response {
+  return isUnchanged(request, etag)
+    ? new Response(null, { status: 304, headers })
+    : new Response(text, { headers: { ...headers, "content-type": "application/json" } });
 }
