@@ -133,6 +133,7 @@ export function connect<T = Message>(url: string, options: ConnectOptions<T> = {
       isLive = true;
       moveTo(frame.cursor);
       status.take(frame.worker);
+      guard(options.onLive, undefined);
     } else if (frame.type === "position") moveTo(frame.cursor);
     else if (frame.type === "goodbye") line.comeBackAfter(frame.reconnectAfterMs);
   };

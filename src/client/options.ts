@@ -87,6 +87,8 @@ export interface ConnectOptions<T = Message> {
   readonly onStatus?: ((status: WorkerStatus) => void) | undefined;
   /** Is told that state has to be fetched: at the start, and whenever the stream could not be resumed. In order with the messages. */
   readonly onReset?: ((reset: Reset) => void) | undefined;
+  /** Is told after each connect that the stream has caught up: what is received from now on is new. */
+  readonly onLive?: (() => void) | undefined;
   /** Is told of every change of the connection's state. */
   readonly onState?: ((state: State, info: ConnectionInfo) => void) | undefined;
   /** Deliver the hub's own WORKER_STATUS messages like others. By default only `onStatus` is told. */

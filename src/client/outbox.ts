@@ -20,7 +20,7 @@ interface Entry extends PromiseWithResolvers<string> {
 /** Messages on their way to the hub: kept until they are acknowledged, and sent again in the same order under the same keys. */
 export interface Outbox {
   /** @returns the cursor, once the hub has acknowledged it; rejects with a HubError */
-  add(data: string, key: string | undefined): Promise<string>;
+  add(data: string, bytes: number, key: string | undefined): Promise<string>;
   /** A new connection is open: everything unacknowledged is sent again. */
   resend(): void;
   acknowledged(ref: string, cursor: string): void;
@@ -44,7 +44,6 @@ export function createOutbox(
 ): Outbox {
   /** By ref, in the order in which they were added. */
   const entries = new Map<string, Entry>();
-  const encoder = new TextEncoder();
   let bytes = 0;
   let refs = 0;
   let waiters: (() => void)[] = [];
@@ -66,8 +65,7 @@ export function createOutbox(
     firstSentMs !== undefined && (key === undefined || runtime.nowMs() - firstSentMs > RESEND_LIMIT_MS);
 
   return {
-    add(data, key) {
-      const byteCount = encoder.encode(data).byteLength;
+    add(data, byteCount, key) {
       if (entries.size >= limit.messages || bytes + byteCount > limit.bytes) {
         const full = `${entries.size} messages of ${bytes} bytes wait for their acknowledgement`;
         return Promise.reject(new HubError("outbox_full", `the outbox is full: ${full}`));

@@ -175,7 +175,7 @@ export function connectWorker(url: string, options: WorkerOptions): Worker {
           new HubError("too_large", `${bytes} bytes are more than the hub takes in a message`),
         );
       keys += 1;
-      return outbox.add(text, key === false ? undefined : (key ?? `${keyPrefix}-${keys}`));
+      return outbox.add(text, bytes, key === false ? undefined : (key ?? `${keyPrefix}-${keys}`));
     },
     updateMetadata(next) {
       metadata = next;

@@ -15,6 +15,9 @@ export interface Asked {
   readonly key?: string;
 }
 
+/** A hub that has not answered by then counts as out of reach, or a dead connection would keep a form waiting for ever. */
+const ANSWER_LIMIT_MS = 15_000;
+
 /** One HTTP call to the hub. Never throws. */
 export async function ask(
   method: "GET" | "POST",
@@ -26,7 +29,8 @@ export async function ask(
   if (key !== undefined) headers.set("idempotency-key", key);
   if (body !== undefined) headers.set("content-type", "application/json");
   try {
-    const response = await fetch(url, { method, headers, body: body ?? null, cache: "no-store" });
+    const signal = AbortSignal.timeout(ANSWER_LIMIT_MS);
+    const response = await fetch(url, { method, headers, body: body ?? null, cache: "no-store", signal });
     const dateMs = Date.parse(response.headers.get("date") ?? "");
     return {
       ok: response.ok,

@@ -4,7 +4,7 @@ import type { Connection, ConnectionInfo, Received } from "../client/options.ts"
 import type { Tone } from "./dom.ts";
 import { HubWebSocket, hubUrl } from "./endpoints.ts";
 import { counted } from "./numbers.ts";
-import { after, durationOf, nowMs, timeOf } from "./runtime.ts";
+import { durationOf, nowMs, timeOf } from "./runtime.ts";
 
 /** The page's own connection to the stream, in words. */
 export interface Link {
@@ -37,9 +37,6 @@ export interface LinkOptions {
   readonly onChange: () => void;
 }
 
-/** The client does not say when the stream has caught up: it is asked so often. */
-const CATCH_UP_INTERVAL_MS = 50;
-
 export function startLink({ onMessage, onStatus, onNote, onReplay, onChange }: LinkOptions): Link {
   let connection: Connection;
   let since: string | undefined;
@@ -51,7 +48,6 @@ export function startLink({ onMessage, onStatus, onNote, onReplay, onChange }: L
   let lead = "";
   /** Of the connections before the last replay. */
   let before = { resumed: 0, resets: 0 };
-  let cancelLook = (): void => undefined;
 
   const note = (tone: Tone, text: string): void => {
     lead = text;
@@ -68,17 +64,9 @@ export function startLink({ onMessage, onStatus, onNote, onReplay, onChange }: L
     gap = undefined;
     onChange();
   };
-  const lookWhetherLive = (): void => {
-    cancelLook();
-    if (connection.state !== "open") return;
-    if (connection.info().isLive) becameLive();
-    else cancelLook = after(CATCH_UP_INTERVAL_MS, lookWhetherLive);
-  };
   const changed = (info: ConnectionInfo): void => {
     if (info.state === "open") {
       caughtUp = 0;
-      cancelLook();
-      cancelLook = after(0, lookWhetherLive);
     } else if (lostAtMs === undefined && info.openSinceMs === undefined && info.lastEnd !== undefined) {
       if (lead !== "") {
         lostAtMs = nowMs();
@@ -104,6 +92,7 @@ export function startLink({ onMessage, onStatus, onNote, onReplay, onChange }: L
         const why = reason === "evicted" ? "no longer holds all of it" : "does not know that cursor";
         gap = `Gap: messages may be missing, for the hub ${why}. Live from here`;
       },
+      onLive: becameLive,
       onState: (_, info) => changed(info),
     });
     connection = current;
@@ -136,7 +125,6 @@ export function startLink({ onMessage, onStatus, onNote, onReplay, onChange }: L
       const { resumed, resets } = connection.info();
       before = { resumed: before.resumed + resumed, resets: before.resets + resets };
       connection.close();
-      cancelLook();
       since = from;
       lostAtMs = undefined;
       gap = undefined;

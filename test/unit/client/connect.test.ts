@@ -52,6 +52,21 @@ describe("a connection", () => {
     expect(connection.lastId).toBe("b-3");
   });
 
+  test("says once for each connection that the stream has caught up, behind what it missed", () => {
+    const live: string[] = [];
+    const { world, net, connection, greet } = setUp({ onLive: () => live.push(connection.lastId ?? "") });
+    for (const round of [1, 2]) {
+      greet(`a-${round}`, round === 1 ? "none" : true);
+      net.last().say(message(round + 1));
+      expect(live).toHaveLength(round - 1);
+      net.last().say({ type: "live", id: `a-${round + 1}`, worker: OFFLINE });
+      net.last().say(message(round + 1));
+      net.last().close(1012);
+      world.advance(1_000);
+    }
+    expect(live).toEqual(["a-2", "a-3"]);
+  });
+
   test("backs off twice as long each time, and begins anew only after a stable minute", () => {
     const { world, net, connection, greet } = setUp();
     const delayMs = (): number => (connection.info().nextTryAtMs ?? 0) - world.nowMs();
