@@ -1,5 +1,5 @@
 import { barChart, chartColumn } from "../support/chart.ts";
-import { type Finding, type Report, renderFindings } from "./finding.ts";
+import { type Finding, type Report, renderHead } from "./finding.ts";
 import { describeTargets } from "./report.ts";
 import { summarise } from "./statistics.ts";
 import type { Target } from "./target.ts";
@@ -141,15 +141,7 @@ export function charts({ results, clients }: ConnectionsReport): string {
 
 /** The whole report as Markdown. */
 export function renderConnections(report: ConnectionsReport, targets: readonly Target[]): string {
-  const absent = report.leftOut.length === 0 ? "" : ` Left out: ${report.leftOut.join("; ")}.`;
-  return `# ${report.title}
-
-${report.date}, on ${report.machine}; ${report.disturbance}.
-Repeat it with \`${report.command}\`.${absent}
-
-${describeTargets(targets)}
-
-${renderFindings(report.findings)}
+  return `${renderHead(report, describeTargets(targets))}
 
 ${renderConnectionsTable(report)}
 

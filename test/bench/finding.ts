@@ -48,6 +48,22 @@ export function renderFindings(findings: readonly Finding[]): string {
   return ["| what | measured | target | |", "| --- | --- | --- | --- |", ...rows].join("\n");
 }
 
+/** How every report on several servers begins: where and how it was measured, on what, and what was found. */
+export function renderHead(
+  report: Report & { readonly leftOut: readonly string[] },
+  servers: string,
+): string {
+  const absent = report.leftOut.length === 0 ? "" : ` Left out: ${report.leftOut.join("; ")}.`;
+  return `# ${report.title}
+
+${report.date}, on ${report.machine}; ${report.disturbance}.
+Repeat it with \`${report.command}\`.${absent}
+
+${servers}
+
+${renderFindings(report.findings)}`;
+}
+
 /** Writes `<name>.json` and `<name>.md` and says so. */
 export async function writeReport(report: Report, markdown: string, directory: string): Promise<void> {
   await mkdir(directory, { recursive: true });

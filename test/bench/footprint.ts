@@ -8,7 +8,7 @@ import {
   conclude,
   type Finding,
   note,
-  renderFindings,
+  renderHead,
   runBenchmark,
   writeChart,
   writeReport,
@@ -161,15 +161,7 @@ async function main(argv: readonly string[]): Promise<number> {
     leftOut,
     results: started,
   };
-  const absent = leftOut.length === 0 ? "" : ` Left out: ${leftOut.join("; ")}.`;
-  const markdown = `# ${report.title}
-
-${report.date}, on ${report.machine}; ${report.disturbance}.
-Repeat it with \`${report.command}\`.${absent}
-
-${describeTargets(targets)}
-
-${renderFindings(report.findings)}
+  const markdown = `${renderHead(report, describeTargets(targets))}
 
 ${renderStarts(started)}
 `;

@@ -1,5 +1,5 @@
 import type { LineChart } from "../support/chart.ts";
-import { type Finding, type Report, renderFindings } from "./finding.ts";
+import { type Finding, type Report, renderHead } from "./finding.ts";
 import { type Histogram, merge, percentileOf } from "./histogram.ts";
 import { type PaceRound, WITNESSES } from "./open-loop.ts";
 import { describeTargets } from "./report.ts";
@@ -117,15 +117,7 @@ export function renderLatency(
   results: readonly LatencyResult[],
   subscribers: number,
 ): string {
-  const absent = report.leftOut.length === 0 ? "" : ` Left out: ${report.leftOut.join("; ")}.`;
-  return `# ${report.title}
-
-${report.date}, on ${report.machine}; ${report.disturbance}.
-Repeat it with \`${report.command}\`.${absent}
-
-${describeTargets(targets)}
-
-${renderFindings(report.findings)}
+  return `${renderHead(report, describeTargets(targets))}
 
 ${renderLatencyTable(results)}
 

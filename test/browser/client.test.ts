@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, expect, setDefaultTimeout } from "bun:test";
+import { beforeAll, expect, setDefaultTimeout } from "bun:test";
 import { resolve } from "node:path";
 import type { Page } from "playwright-core";
-import { type Browser, browserTest, launchBrowser } from "../support/browser.ts";
+import { browserOfFile, browserTest } from "../support/browser.ts";
 import { publishAt } from "../support/cli.ts";
 import { within } from "../support/deadline.ts";
 import { createFolder } from "../support/folder.ts";
@@ -18,7 +18,7 @@ const TRANSPORTS = ["websocket", "sse"] as const;
 /** From the last byte to the first: Chromium holds up a page most of whose handshakes have failed so far. */
 const CUTS = 800;
 
-let browser: Browser;
+const launched = browserOfFile();
 let script = "";
 
 beforeAll(async () => {
@@ -28,9 +28,7 @@ beforeAll(async () => {
     format: "esm",
   });
   script = (await built.outputs[0]?.text()) ?? "";
-  browser = await launchBrowser();
 });
-afterAll(() => browser[Symbol.asyncDispose]());
 
 /** Opens a tab that is subscribed; what it gets is in `texts` and `resets` of its window. */
 async function subscribed(page: Page, url: string, options: object): Promise<void> {
@@ -82,7 +80,7 @@ for (const transport of TRANSPORTS) {
         ? { cutDownBytes: CUTS - connection, cutBy: connection % 2 === 0 ? "reset" : "end" }
         : {},
     );
-    await using tab = await browser.open();
+    await using tab = await (await launched()).open();
     await subscribed(tab.page, proxy.url, { transport, since: "earliest" });
     const published = await cutEverywhere(tab.page, proxy, (text) => publishAt(hub.url, [text]));
     expect(await textsOf(tab.page)).toEqual(published);
@@ -95,7 +93,7 @@ for (const transport of TRANSPORTS) {
       await using hub = await startHub({ env: { ALLOWED_ORIGINS: "*", HEARTBEAT_INTERVAL_MS: "300" } });
       await using proxy = createProxy(hub.url);
       proxy.plan(() => ({ delayMs: 20, bytesPerSecond: 40_000 }));
-      await using tab = await browser.open();
+      await using tab = await (await launched()).open();
       await subscribed(tab.page, proxy.url, { transport, probeTimeoutMs: 500 });
       await until(tab.page, `window.connection.state === "open"`);
       const texts = numbered(400);
@@ -118,7 +116,7 @@ for (const transport of TRANSPORTS) {
         await using hub = createMortalHub({ ALLOWED_ORIGINS: "*", ...file });
         hub.start();
         await within(hub.up(), "the hub");
-        await using tab = await browser.open();
+        await using tab = await (await launched()).open();
         await subscribed(tab.page, hub.url, { transport, backoff: { firstMs: 20, limitMs: 100 } });
         await until(tab.page, `window.connection.state === "open"`);
         for (let round = 1; round <= 3; round += 1) {

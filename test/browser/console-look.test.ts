@@ -1,7 +1,7 @@
-import { afterAll, expect } from "bun:test";
+import { expect } from "bun:test";
 import { mkdir } from "node:fs/promises";
 import { resolve } from "node:path";
-import { type Browser, browserTest, launchBrowser } from "../support/browser.ts";
+import { browserOfFile, browserTest } from "../support/browser.ts";
 import { SECRET, startHub } from "../support/hub.ts";
 import { type Console, openConsole } from "./console.ts";
 import { playScene } from "./scene.ts";
@@ -26,8 +26,7 @@ interface AxeResults {
   }[];
 }
 
-let browser: Browser | undefined;
-afterAll(() => browser?.[Symbol.asyncDispose]());
+const launched = browserOfFile();
 
 /** The serious and critical findings, one line each. */
 async function findings(page: Console): Promise<string[]> {
@@ -45,10 +44,9 @@ async function findings(page: Console): Promise<string[]> {
 }
 
 browserTest("light, dark and on a phone it has no serious finding, and nothing sticks out", async () => {
-  browser ??= await launchBrowser();
   await mkdir(FOLDER, { recursive: true });
   await using hub = await startHub();
-  await using tab = await browser.open(LOOKS.light);
+  await using tab = await (await launched()).open(LOOKS.light);
   await tab.page.clock.install({ time: new Date("2026-03-02T09:41:00") });
   await using page = await openConsole(tab, hub);
   await playScene(page, hub);

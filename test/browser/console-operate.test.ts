@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect } from "bun:test";
-import { type Browser, browserTest, launchBrowser } from "../support/browser.ts";
+import { browserOfFile, browserTest } from "../support/browser.ts";
 import { type Hub, SECRET, startHub } from "../support/hub.ts";
 import { joinClient, joinWorker, OFFLINE } from "../support/parties.ts";
 import { type Console, openConsole } from "./console.ts";
@@ -7,15 +7,11 @@ import { type Console, openConsole } from "./console.ts";
 // What the console does with the secret: publish, send to the worker, the hub's stats.
 
 let hub: Hub;
-let browser: Browser | undefined;
-const launched = async (): Promise<Browser> => (browser ??= await launchBrowser());
+const launched = browserOfFile();
 beforeAll(async () => {
   hub = await startHub();
 });
-afterAll(async () => {
-  await browser?.[Symbol.asyncDispose]();
-  await hub[Symbol.asyncDispose]();
-});
+afterAll(() => hub[Symbol.asyncDispose]());
 
 /** Everything in which a page could leave something behind. */
 const TRACES = `JSON.stringify([

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect } from "bun:test";
 import { publishOne } from "../support/api.ts";
-import { type Browser, browserTest, launchBrowser } from "../support/browser.ts";
+import { browserOfFile, browserTest } from "../support/browser.ts";
 import { type Hub, startHub } from "../support/hub.ts";
 import { joinWorker, register } from "../support/parties.ts";
 import { openConsole } from "./console.ts";
@@ -8,15 +8,11 @@ import { openConsole } from "./console.ts";
 // What comes through the hub is text to the page, and nothing but its own script runs.
 
 let hub: Hub;
-let browser: Browser | undefined;
-const launched = async (): Promise<Browser> => (browser ??= await launchBrowser());
+const launched = browserOfFile();
 beforeAll(async () => {
   hub = await startHub();
 });
-afterAll(async () => {
-  await browser?.[Symbol.asyncDispose]();
-  await hub[Symbol.asyncDispose]();
-});
+afterAll(() => hub[Symbol.asyncDispose]());
 
 const MARKUP = `<img src=/stolen onerror="document.title='taken'"><script>document.title='taken'</script><a id=injected>`;
 

@@ -1,21 +1,17 @@
 import { afterAll, beforeAll, describe, expect } from "bun:test";
 import { publishLines, publishOne } from "../support/api.ts";
-import { type Browser, browserTest, launchBrowser } from "../support/browser.ts";
+import { browserOfFile, browserTest } from "../support/browser.ts";
 import { type Hub, startHub } from "../support/hub.ts";
 import { openConsole } from "./console.ts";
 
 // The live tail: filters, search, pause, replay, one message in full, ten thousand of them.
 
 let hub: Hub;
-let browser: Browser | undefined;
-const launched = async (): Promise<Browser> => (browser ??= await launchBrowser());
+const launched = browserOfFile();
 beforeAll(async () => {
   hub = await startHub();
 });
-afterAll(async () => {
-  await browser?.[Symbol.asyncDispose]();
-  await hub[Symbol.asyncDispose]();
-});
+afterAll(() => hub[Symbol.asyncDispose]());
 
 const message = (type: string, text: string): string => JSON.stringify({ type, text });
 

@@ -1,6 +1,6 @@
-import { afterAll, expect } from "bun:test";
+import { expect } from "bun:test";
 import { publishOne, sendCommand } from "../support/api.ts";
-import { type Browser, browserTest, CONNECTION_FAILED, launchBrowser } from "../support/browser.ts";
+import { browserOfFile, browserTest, CONNECTION_FAILED } from "../support/browser.ts";
 import { createFolder } from "../support/folder.ts";
 import { type Hub, startHub } from "../support/hub.ts";
 import { joinRawWorker, joinWorker, register } from "../support/parties.ts";
@@ -9,9 +9,7 @@ import { openConsole } from "./console.ts";
 
 // What the console says of the worker, and of itself when the hub goes and comes.
 
-let browser: Browser | undefined;
-const launched = async (): Promise<Browser> => (browser ??= await launchBrowser());
-afterAll(() => browser?.[Symbol.asyncDispose]());
+const launched = browserOfFile();
 
 browserTest("a worker comes, names itself, sends, hangs and goes; commands wait for it", async () => {
   await using hub = await startHub({

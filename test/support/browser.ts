@@ -1,3 +1,4 @@
+import { afterAll } from "bun:test";
 import {
   type BrowserContextOptions,
   type ConsoleMessage,
@@ -45,8 +46,21 @@ const WATCH_CSP = `addEventListener("securitypolicyviolation", (event) => {
   reportCspViolation(event.violatedDirective + " " + event.blockedURI + " at line " + event.lineNumber);
 });`;
 
+/**
+ * The one browser of a test file, launched when a test first asks for it and closed when all are done. To be called where the
+ * file's hooks are registered.
+ */
+export function browserOfFile(): () => Promise<Browser> {
+  let launched: Promise<Browser> | undefined;
+  afterAll(async () => (await launched)?.[Symbol.asyncDispose]());
+  return () => {
+    if (launched === undefined) launched = launchBrowser();
+    return launched;
+  };
+}
+
 /** Starts Debian's Chromium without a window. */
-export async function launchBrowser(): Promise<Browser> {
+async function launchBrowser(): Promise<Browser> {
   if (CHROMIUM === null) throw new Error("there is no chromium on the PATH");
   const engine = await chromium.launch({
     executablePath: CHROMIUM,
