@@ -47,15 +47,20 @@ async function main(words: string[]): Promise<number> {
   const takeStages = async (): Promise<void> => {
     for (let stage = queue.shift(); stage !== undefined; stage = queue.shift()) {
       const isPossible = !(stage.needsBuild && buildFailed);
-      outcomes.push(isPossible ? await runStage(stage) : notRun(stage, "there is no binary to test"));
+      outcomes.push(
+        isPossible
+          ? await runStage(stage).catch((error: Error) => brokenOff(stage, error.message))
+          : brokenOff(stage, "there is no binary to test"),
+      );
     }
   };
   await Promise.all(Array.from({ length: STAGES_AT_ONCE }, takeStages));
   return conclude(outcomes);
 }
 
-function notRun({ name }: Stage, why: string): Outcome {
-  return { stage: name, passed: 0, failed: [`not run: ${why}`], skipped: [], tookMs: 0 };
+/** One stage's misfortune must not cost the others their verdict, nor the run its totals. */
+function brokenOff({ name }: Stage, why: string): Outcome {
+  return { stage: name, passed: 0, failed: [`broken off: ${why}`], skipped: [], tookMs: 0 };
 }
 
 /** What it prints is shown when it is done: several print at once. */

@@ -1,4 +1,4 @@
-import { closeSync, openSync } from "node:fs";
+import { closeSync, existsSync, openSync, readdirSync } from "node:fs";
 
 /** How a command ended: its exit code (null when a signal ended it), and what else is to be said about it. */
 export interface Ending {
@@ -68,13 +68,15 @@ async function leftBehind(group: number): Promise<string[]> {
 
 async function membersOf(group: number): Promise<string[]> {
   const members: string[] = [];
-  for (const path of new Bun.Glob("[0-9]*/stat").scanSync({ cwd: "/proc", onlyFiles: false })) {
+  // The names alone: a scan that looks into the folders would fail at a process that ends meanwhile.
+  const ids = existsSync("/proc") ? readdirSync("/proc").filter((name) => /^\d+$/.test(name)) : [];
+  for (const id of ids) {
     try {
-      const stat = await Bun.file(`/proc/${path}`).text();
+      const stat = await Bun.file(`/proc/${id}/stat`).text();
       // proc(5): the fields after the parenthesised name are state, parent, process group.
       const [state, , processGroup] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
       if (Number(processGroup) !== group || state === "Z") continue;
-      const commandLine = await Bun.file(`/proc/${path.replace("stat", "cmdline")}`).text();
+      const commandLine = await Bun.file(`/proc/${id}/cmdline`).text();
       members.push(commandLine.replaceAll("\0", " ").trim());
     } catch {
       // It ended while we looked.
