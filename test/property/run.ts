@@ -85,7 +85,7 @@ export function startRun(hub: Hub, name: string, cast: Cast): Run {
     else receiver.connect(hub.url, witness.line);
   };
 
-  /** Once the hub has noticed all that went, its receipts count exactly those that are there. */
+  /** Once the hub has noticed all that went, its nodes' receipts count exactly those that are there. */
   const countReceivers = async (): Promise<void> => {
     const connected = receivers.filter((receiver) => receiver.isConnected());
     const sse = connected.filter(({ isSse }) => isSse).length;
@@ -93,7 +93,13 @@ export function startRun(hub: Hub, name: string, cast: Cast): Run {
     let counted = "";
     const asking = async (): Promise<void> => {
       while (counted !== expected) {
-        counted = JSON.stringify((await publish(hub, texts.make("count", MARK))).receivers);
+        const sum = { websocket: 0, sse: 0 };
+        for (const url of hub.nodes) {
+          const { receivers } = await publish({ ...hub, url }, texts.make("count", MARK));
+          sum.websocket += receivers.websocket;
+          sum.sse += receivers.sse;
+        }
+        counted = JSON.stringify(sum);
       }
     };
     await within(asking(), `receivers ${expected}`).catch((error) => {

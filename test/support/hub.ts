@@ -1,5 +1,7 @@
 import { resolve } from "node:path";
+import { startCluster } from "./cluster.ts";
 import { within } from "./deadline.ts";
+import { createHubOutput, type HubOutput, readingsOf, wsUrlOf } from "./hub-output.ts";
 import { readLines } from "./lines.ts";
 
 /** Enough for production: long, and no well-known default. */
@@ -13,6 +15,9 @@ export const HUB_COMMAND: readonly string[] =
 
 /** Some promises (no `.env`, no preload) are the compiled binary's alone. */
 export const IS_BINARY = !HUB_COMMAND.some((word) => word.endsWith(".ts"));
+
+/** Settings of every hub under test, e.g. the number of its threads: `HUB_ENV`, as a JSON object. */
+const ENV_FOR_ALL: Readonly<Record<string, string>> = JSON.parse(process.env["HUB_ENV"] ?? "{}");
 
 export interface LogLine {
   readonly level: string;
@@ -38,6 +43,8 @@ export interface HubOptions {
 export interface Hub extends AsyncDisposable {
   /** `http://127.0.0.1:41234` */
   readonly url: string;
+  /** What each node listens on itself; of a single hub, its `url` alone. */
+  readonly nodes: readonly string[];
   /** A WebSocket URL; `query` without the question mark. */
   wsUrl(query?: string, path?: string): string;
   readonly pid: number;
@@ -69,14 +76,23 @@ export function hubEnv(env: HubEnv = {}): Record<string, string> {
     LOG_FORMAT: "json",
     WORKER_SECRET: SECRET,
   };
-  const all = { PATH: process.env["PATH"], HOME: process.env["HOME"], ...defaults, ...env };
+  const all = { PATH: process.env["PATH"], HOME: process.env["HOME"], ...defaults, ...ENV_FOR_ALL, ...env };
   return Object.fromEntries(
     Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== undefined),
   );
 }
 
+/** So many hubs on one Redis take the place of each hub under test (cluster.ts); undefined where it is a single one. */
+const CLUSTER: string | undefined = process.env["HUB_CLUSTER"];
+
 /** Starts a hub on a free loopback port and waits until it listens. */
 export async function startHub(options: HubOptions = {}): Promise<Hub> {
+  const isAlone = CLUSTER === undefined || options.command !== undefined;
+  return isAlone ? await startOneHub(options) : await startCluster(Number(CLUSTER), options, startOneHub);
+}
+
+/** Starts one process on a free loopback port and waits until it listens. What it writes goes to `also`, too. */
+async function startOneHub(options: HubOptions, also?: HubOutput): Promise<Hub> {
   const { wrapper = [], command = HUB_COMMAND, args = [] } = options;
   const child = Bun.spawn([...wrapper, ...command, ...args], {
     env: hubEnv(options.env),
@@ -85,65 +101,32 @@ export async function startHub(options: HubOptions = {}): Promise<Hub> {
     stderr: "pipe",
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });
-  const lines: string[] = [];
-  const stdout: string[] = [];
-  const watchers = new Set<() => void>();
+  const output = createHubOutput();
+  const { lines, watch } = output;
+  const take = (line: string): void => {
+    output.take(line);
+    also?.take(line);
+  };
+  const takeStdout = (line: string): void => {
+    output.takeStdout(line);
+    also?.takeStdout(line);
+  };
   const ended = Promise.all([readLines(child.stderr, take), readLines(child.stdout, takeStdout)]);
-  function take(line: string): void {
-    lines.push(line);
-    for (const watcher of watchers) watcher();
-  }
-
-  function takeStdout(line: string): void {
-    stdout.push(line);
-    take(line);
-  }
-
-  /** The first result of `find` over the output, tried again at each new line. */
-  async function watch<T>(what: string, find: () => T | undefined): Promise<T> {
-    const { promise, resolve: found, reject } = Promise.withResolvers<T>();
-    const look = (): void => {
-      try {
-        const result = find();
-        if (result !== undefined) found(result);
-      } catch (error) {
-        reject(error);
-      }
-    };
-    watchers.add(look);
-    look();
-    void ended.then(() => reject(new Error(`the hub has ended before ${what}:\n${lines.join("\n")}`)));
-    try {
-      return await within(promise, what);
-    } finally {
-      watchers.delete(look);
-    }
-  }
-
+  void ended.then(output.end).then(also?.end);
   const dispose = async (): Promise<void> => {
     child.kill("SIGKILL");
     await child.exited;
   };
-  const logs = (): LogLine[] => lines.map((line) => JSON.parse(line));
   try {
     const listening = (): string | undefined =>
       lines.find((line) => line.includes("Listening"))?.match(/http:\/\/(\[[^\]]+\]|[^\s":\]]+):\d+/)?.[0];
     const url = await watch("the line that says Listening", listening);
     return {
       url,
-      wsUrl: (query = "", path = "/ws") =>
-        `${url.replace("http:", "ws:")}${path}${query === "" ? "" : `?${query}`}`,
+      wsUrl: wsUrlOf(url),
+      nodes: [url],
       pid: child.pid,
-      output: () => lines.join("\n"),
-      stdout: () => stdout.join("\n"),
-      logs,
-      waitForLogs: (what, count, fits) =>
-        watch(`${count} log lines: ${what}`, () => {
-          const found = logs().filter(fits);
-          return found.length >= count ? found.slice(0, count) : undefined;
-        }),
-      waitForLog: (what, fits) => watch(`log line: ${what}`, () => logs().find(fits)),
-      waitForLine: (what, fits) => watch(`line: ${what}`, () => lines.find(fits)),
+      ...readingsOf(output),
       kill: (signal) => child.kill(signal),
       exited: child.exited,
       async stop() {
