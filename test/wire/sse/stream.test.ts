@@ -160,7 +160,7 @@ describe("live messages", () => {
     await using hub = await startHub();
     const streams = await Promise.all(Array.from({ length: 100 }, () => joinLiveSse(hub)));
     const lines = numbered(100);
-    expect(receiptOf(await publishLines(hub, lines)).receivers).toEqual({ websocket: 0, sse: 100 });
+    await publishLines(hub, lines);
     for (const stream of streams) {
       expect(await stream.texts(100)).toEqual(lines);
       await stream[Symbol.asyncDispose]();
