@@ -9,7 +9,7 @@ import { dirname, join } from "node:path";
 import { run } from "./suite/command.ts";
 import { type Report, readJunit } from "./suite/junit.ts";
 import { installPackages } from "./suite/packages.ts";
-import { chosenStages, type Stage, testFiles } from "./suite/stages.ts";
+import { chosenStages, type Stage, testEnv, testFiles } from "./suite/stages.ts";
 
 const TEST_TIMEOUT_MS = 30_000;
 const STAGE_DEADLINE_MS = 20 * 60_000;
@@ -30,7 +30,7 @@ async function main(words: string[]): Promise<number> {
   process.chdir(join(import.meta.dir, ".."));
   const stages = chosenStages(words).filter(
     // A stage asked for by name must run something; in the full suite a folder may still be empty.
-    ({ folder }) => words.length > 0 || folder === undefined || testFiles(folder).length > 0,
+    (stage) => words.length > 0 || stage.folder === undefined || testFiles(stage).length > 0,
   );
   const outcomes: Outcome[] = [];
   if (inCi && stages.some(({ folder }) => folder !== undefined)) {
@@ -93,7 +93,7 @@ async function runCommands(
 }
 
 async function runTests(stage: Stage, output: string): Promise<Omit<Report, "files">> {
-  const files = testFiles(stage.folder ?? "");
+  const files = testFiles(stage);
   if (files.length === 0) return { passed: 0, failed: [`no test files in ${stage.folder}`], skipped: [] };
   const outfile = join("dist", "junit", `${stage.name}.xml`);
   rmSync(outfile, { force: true });
@@ -104,11 +104,7 @@ async function runTests(stage: Stage, output: string): Promise<Omit<Report, "fil
       ...["--reporter=junit", `--reporter-outfile=${outfile}`],
       ...files.map((file) => `./${file}`),
     ],
-    {
-      deadlineMs: STAGE_DEADLINE_MS,
-      output,
-      env: stage.hub === undefined ? {} : { HUB_COMMAND: JSON.stringify(stage.hub) },
-    },
+    { deadlineMs: STAGE_DEADLINE_MS, output, env: testEnv(stage) },
   );
   const { passed, failed, skipped } = await readReport(outfile, files);
   // An error outside of any test is in no report, but in the exit code.

@@ -6,6 +6,7 @@ const DEBIAN_PACKAGES = [
   "python3-websockets", // the worker of test/wire that connects as Vectra's Python worker does
   "curl", // the README's examples
   "prometheus", // its promtool, which reads /metrics as Prometheus does
+  "redis-server", // what several hubs share
   "nginx", // the proxy of the README, in front of the hub
   "buildah", // builds the container image, without a daemon
   "bubblewrap", // starts it
