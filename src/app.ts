@@ -37,7 +37,7 @@ export async function start(config: Config, runtime: Runtime, log: Log): Promise
   let bridge: Bridge | undefined;
 
   const metrics = createMetrics();
-  const backplane = createLocalBackplane(config, runtime);
+  const backplane = createLocalBackplane({ config, runtime, log, metrics });
   const hub = createHub({
     config,
     runtime,
@@ -60,7 +60,7 @@ export async function start(config: Config, runtime: Runtime, log: Log): Promise
   );
 
   const guard = createGuard({ config, runtime, log, metrics, checkSecret });
-  const routes = createRoutes({ config, runtime, log, hub, metrics, guard, checkSecret });
+  const routes = createRoutes({ config, runtime, log, hub, backplane, metrics, guard, checkSecret });
   const opsRoutes = createOpsRoutes({ config, log, metrics, guard, health, ops, checkOperator });
   const websocket = websocketHandlers(config, log, hub);
   const listener = (served: ListenerOptions["routes"]): ListenerOptions => ({
@@ -73,7 +73,7 @@ export async function start(config: Config, runtime: Runtime, log: Log): Promise
   const stopParts = async (): Promise<void> => {
     await hub.stop(0);
     ops.stop();
-    backplane.close();
+    await backplane.close();
   };
   try {
     const served = listener(config.OPS_PORT === undefined ? { ...routes, ...opsRoutes } : routes);
@@ -106,7 +106,7 @@ export async function start(config: Config, runtime: Runtime, log: Log): Promise
       // First: that the worker goes now is no reason for another connection to the API.
       bridge?.stop();
       // What conflation holds back is published while its receipts can still be sent.
-      hub.publisher.stop();
+      backplane.flush();
       await new Promise<void>((resolve) => runtime.soon(resolve));
       await hub.stop(config.DRAIN_TIMEOUT_MS);
       const deadlineMs = runtime.monotonicMs() + STOP_FLUSH_LIMIT_MS;
@@ -116,7 +116,7 @@ export async function start(config: Config, runtime: Runtime, log: Log): Promise
       await server.stop(true);
       await operators?.stop(true);
       ops.stop();
-      backplane.close();
+      await backplane.close();
     },
   };
 }

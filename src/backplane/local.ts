@@ -1,129 +1,197 @@
 import type { Config } from "../config/schema.ts";
-import { EARLIEST, parseCursor } from "../protocol/cursor.ts";
-import type { Runtime } from "../runtime.ts";
-import type { Backplane, CommandRecord, Entry, KeyRecord, Refused } from "./backplane.ts";
-import { createEpochs } from "./epochs.ts";
-import { openJournal, type Recovered } from "./journal.ts";
-import { createKeys } from "./keys.ts";
-import { createRing } from "./ring.ts";
+import type { Log } from "../observe/log.ts";
+import type { Metrics } from "../observe/metrics.ts";
+import { WORKER_STATUS } from "../protocol/message.ts";
+import { statusMessage, type WorkerStatus } from "../protocol/status.ts";
+import type { Cancel, Runtime } from "../runtime.ts";
+import {
+  type Backplane,
+  type BackplaneEvents,
+  type Entry,
+  type Figures,
+  KEY_MISMATCH,
+  type KeyRecord,
+  SUPERSEDED,
+} from "./backplane.ts";
+import { createHistory } from "./history.ts";
+import { createIntake } from "./intake.ts";
+import type { Ledger, Outcome, Unit } from "./ledger.ts";
+import { createQueue } from "./queue.ts";
+import { createRegistry } from "./registry.ts";
 
-/** How often old entries and keys are let go while nothing is published, and a full disk is tried again. */
-const HOUSEKEEPING_INTERVAL_MS = 1_000;
+/** How often a status is tried again while the history cannot be written. */
+const ANNOUNCE_RETRY_MS = 1_000;
 
-type LocalConfig = Pick<Config, "HISTORY_MESSAGES" | "HISTORY_BYTES" | "HISTORY_TTL_MS" | "HISTORY_FILE">;
+export interface LocalOptions {
+  readonly config: Config;
+  readonly runtime: Runtime;
+  readonly log: Log;
+  readonly metrics: Pick<Metrics, "published" | "publishSeconds" | "commands">;
+}
 
 /**
- * The backplane of a single hub: the newest entries in memory, and in one SQLite file as well where HISTORY_FILE is set.
- * The file is written before memory changes, so that nothing is ever shown that a restart would not know.
- * @throws {JournalError} when the file cannot be used; its message is for people
+ * The backplane of a single hub. Everything happens in the step in which it is asked for.
+ * @throws {JournalError} when HISTORY_FILE cannot be used; its message is for people
  */
-export function createLocalBackplane(config: LocalConfig, runtime: Runtime): Backplane {
-  const epochId = runtime.randomHex(4);
-  const limits = {
-    messages: config.HISTORY_MESSAGES,
-    bytes: config.HISTORY_BYTES,
-    ageMs: config.HISTORY_TTL_MS,
-  };
-  const [journal, recovered] =
-    config.HISTORY_FILE === undefined
-      ? [undefined, nothingRecovered(epochId)]
-      : openJournal(config.HISTORY_FILE, epochId, limits);
-  const epochs = createEpochs(recovered.epochs);
-  const firstHeld = recovered.messages[0]?.offset ?? recovered.lastOffset + 1;
-  const ring = createRing(limits, firstHeld - 1);
-  for (const message of recovered.messages) {
-    ring.push({
-      ...message,
-      cursor: epochs.cursorAt(message.offset),
-      byteCount: Buffer.byteLength(message.text),
-    });
-  }
-  ring.expire(runtime.nowMs());
-  // Named here so that the closures below do not keep the recovered messages alive for ever.
-  const recoveredCommands = recovered.commands;
-  const keys = createKeys();
-  for (const record of recovered.keys) keys.add(record);
-  let trouble: string | undefined;
+export function createLocalBackplane({ config, runtime, log, metrics }: LocalOptions): Backplane & Figures {
+  const history = createHistory(config, runtime);
+  let events: BackplaneEvents = SILENT;
+  let unsaidStatus: string | undefined;
+  let cancelRetry: Cancel | undefined;
 
-  /** Runs a write against the file; memory is changed by the caller only when it went well. */
-  const write = (run: () => void): Refused | undefined => {
-    try {
-      run();
-      trouble = undefined;
-      return undefined;
-    } catch (error) {
-      trouble = error instanceof Error ? error.message : String(error);
-      return { ok: false, code: "storage", detail: `the history file cannot be written: ${trouble}` };
+  const ledger: Ledger = {
+    append(units, done) {
+      // What comes under a key of its own comes alone: conflation, which gathers units, has looked before.
+      const [only] = units;
+      const own = only?.isOwned === true ? only.keys.at(-1) : undefined;
+      const earlier = own === undefined ? undefined : history.findKey(own.key);
+      if (earlier !== undefined && units.length === 1) {
+        done([earlier.digest === own?.digest ? { ok: true, answer: earlier.answer } : KEY_MISMATCH]);
+        return;
+      }
+      const messages = units.length === 1 ? (only as Unit).messages : units.flatMap((unit) => unit.messages);
+      const appended = history.append(messages, (entries) => recordsOf(units, entries));
+      if (appended.ok) events.entries(appended.entries);
+      done(appended.ok ? outcomesOf(units, appended.entries) : units.map(() => appended));
+    },
+    findKey: history.findKey,
+  };
+  const intake = createIntake({
+    config,
+    ledger,
+    runtime,
+    log,
+    metrics,
+    receivers: (type) => events.receivers(type),
+  });
+
+  const announce = (status: WorkerStatus): void => {
+    log.info?.("STATUS", "websocket_endpoint", `Worker ${status.status}`, { metadata: status.metadata });
+    events.status(status);
+    intake.flush();
+    unsaidStatus = statusMessage(status);
+    say();
+  };
+  /** While the history cannot be written the newest status waits until it can. */
+  const say = (): void => {
+    cancelRetry?.();
+    cancelRetry = undefined;
+    if (unsaidStatus === undefined) return;
+    const appended = history.append([{ text: unsaidStatus, type: WORKER_STATUS }], () => []);
+    if (appended.ok) {
+      unsaidStatus = undefined;
+      metrics.published.add("hub");
+      events.entries(appended.entries);
+    } else {
+      cancelRetry = runtime.after(ANNOUNCE_RETRY_MS, say);
     }
   };
-  const keysFull: Refused = {
-    ok: false,
-    code: "keys_full",
-    detail: "the table of idempotency keys is full; its entries live for 10 minutes",
-  };
 
-  const stopHousekeeping = runtime.every(HOUSEKEEPING_INTERVAL_MS, () => {
-    const nowMs = runtime.nowMs();
-    ring.expire(nowMs);
-    keys.expire(nowMs);
-    if (journal !== undefined) write(() => journal.tidy(ring.firstOffset(), nowMs, trouble !== undefined));
+  const registry = createRegistry({
+    config,
+    runtime,
+    announce,
+    replaced(token) {
+      queue.gone(token);
+      events.superseded(token, "replaced");
+    },
+  });
+  const queue = createQueue({
+    config,
+    history,
+    runtime,
+    isOnline: () => registry.status().status === "online",
+    deliver: (token, deliveries) => events.commands(token, deliveries),
+    metrics,
   });
 
   return {
-    head: () => ring.lastOffset(),
-    cursorAt: epochs.cursorAt,
-    locate(since) {
-      ring.expire(runtime.nowMs());
-      if (since === EARLIEST) return { ok: true, offset: ring.firstOffset() - 1 };
-      const cursor = parseCursor(since);
-      if (cursor === undefined || !epochs.isKnown(cursor, ring.lastOffset()))
-        return { ok: false, reason: "unknown" };
-      return cursor.offset < ring.firstOffset() - 1
-        ? { ok: false, reason: "evicted" }
-        : { ok: true, offset: cursor.offset };
+    start(started) {
+      events = started;
     },
-    read: ring.read,
-    append(messages, keysOf) {
-      const atMs = runtime.nowMs();
-      const base = ring.lastOffset() + 1;
-      const entries: Entry[] = [];
-      for (const { text, type } of messages) {
-        const offset = base + entries.length;
-        const byteCount = Buffer.byteLength(text);
-        entries.push({ offset, cursor: epochs.cursorAt(offset), text, type, atMs, byteCount });
-      }
-      const records = keysOf(entries);
-      if (records.length > 0 && !keys.fits(records, atMs)) return keysFull;
-      const refused = journal && write(() => journal.append(entries, records));
-      if (refused !== undefined) return refused;
-      for (const entry of entries) ring.push(entry);
-      for (const record of records) keys.add(record);
-      return { ok: true, entries };
+    head: history.head,
+    cursorAt: history.cursorAt,
+    locate: history.locate,
+    read: history.read,
+    append(publish) {
+      if (publish.worker !== undefined && !registry.has(publish.worker)) publish.done?.(SUPERSEDED);
+      else intake.append(publish);
     },
-    findKey: (key) => keys.find(key, runtime.nowMs()),
-    recoveredCommands: () => recoveredCommands,
-    acceptCommand(command: CommandRecord, key: KeyRecord | undefined) {
-      if (key !== undefined && !keys.fits([key], runtime.nowMs())) return keysFull;
-      const refused = journal && write(() => journal.saveCommand(command, key));
-      if (refused !== undefined) return refused;
-      if (key !== undefined) keys.add(key);
-      return { ok: true };
+    barrier: (done) => done(),
+    status: registry.status,
+    register(worker) {
+      registry.register(worker);
+      events.registered(worker.token, registry.status());
     },
-    saveCommand(command) {
-      if (journal !== undefined) write(() => journal.saveCommand(command, undefined));
+    describe: registry.describe,
+    leave(token) {
+      registry.leave(token);
+      queue.gone(token);
     },
-    forgetCommand(id) {
-      if (journal !== undefined) write(() => journal.forgetCommand(id));
+    worker() {
+      const worker = registry.newest();
+      return {
+        status: registry.status(),
+        worker: worker && { ...worker, lastSeenAtMs: worker.lastSeenAtMs() },
+        queued: queue.waiting(),
+      };
     },
-    fill: () => ({ ...ring.fill(), keys: keys.count() }),
-    trouble: () => trouble,
+    ready: queue.ready,
+    canTake: queue.canTake,
+    sendCommand: (command) => command.done(queue.send(command)),
+    command: queue.find,
+    acknowledge: queue.acknowledge,
+    flush: intake.stop,
+    farewell() {
+      registry.stop();
+      queue.stop();
+      intake.stop();
+      cancelRetry?.();
+    },
     close() {
-      stopHousekeeping();
-      journal?.close();
+      history.close();
+      return Promise.resolve();
+    },
+    fill: history.fill,
+    waiting: queue.waiting,
+    conflated: intake.conflated,
+    checks() {
+      const trouble = history.trouble();
+      return { history: trouble === undefined ? { ok: true } : { ok: false, detail: trouble } };
     },
   };
 }
 
-function nothingRecovered(epochId: string): Recovered {
-  return { epochs: [{ id: epochId, firstOffset: 1 }], lastOffset: 0, messages: [], keys: [], commands: [] };
+/** Before a hub is there. */
+const SILENT: BackplaneEvents = {
+  entries: () => undefined,
+  reset: () => undefined,
+  status: () => undefined,
+  registered: () => undefined,
+  superseded: () => undefined,
+  commands: () => false,
+  receivers: () => ({ websocket: 0, sse: 0 }),
+};
+
+function recordsOf(units: readonly Unit[], entries: readonly Entry[]): KeyRecord[] {
+  const records: KeyRecord[] = [];
+  let first = 0;
+  for (const { keys, messages } of units) {
+    for (const { key, digest, at, receivers } of keys) {
+      const ids = at.map((place) => entries[first + place]?.cursor);
+      const answer = JSON.stringify({ ok: true, ids, receivers });
+      records.push({ key, digest, answer, atMs: entries[first]?.atMs ?? 0 });
+    }
+    first += messages.length;
+  }
+  return records;
+}
+
+function outcomesOf(units: readonly Unit[], entries: readonly Entry[]): Outcome[] {
+  let first = 0;
+  return units.map(({ messages }) => {
+    const cursors = entries.slice(first, first + messages.length).map(({ cursor }) => cursor);
+    first += messages.length;
+    return { ok: true, cursors };
+  });
 }

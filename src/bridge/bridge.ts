@@ -43,9 +43,10 @@ export function startBridge({ config, bridgeUrl, runtime, log, hub }: BridgeOpti
       log.warning?.("FAIL", SCOPE, "A command from the API is too large", { type });
       return;
     }
-    const result = commands.send(text, "reject");
-    if (!result.ok)
-      log.warning?.("FAIL", SCOPE, "A command from the API was dropped", { type, why: result.detail });
+    void commands.send(text, "reject").then((result) => {
+      if (!result.ok)
+        log.warning?.("FAIL", SCOPE, "A command from the API was dropped", { type, why: result.detail });
+    });
   };
 
   log.info?.("CONNECT", SCOPE, "Connecting to the API", { url: loggable(bridgeUrl) });

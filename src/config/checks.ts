@@ -62,6 +62,14 @@ export function crossCheck(settings: Settings): Problem[] {
       repair: "set only one of the two",
     });
   }
+  if (settings.REDIS_URL !== undefined && settings.HISTORY_FILE !== undefined) {
+    problems.push({
+      key: "HISTORY_FILE",
+      value: settings.HISTORY_FILE,
+      why: "is set beside REDIS_URL, and with Redis the history is there",
+      repair: "set only one of the two",
+    });
+  }
   if (settings.CLIENT_AUTH_CACHE_MS > 0 && settings.CLIENT_AUTH_URL === undefined) {
     problems.push({
       key: "CLIENT_AUTH_CACHE_MS",

@@ -135,7 +135,7 @@ function readFlags(args: readonly string[], problems: Problem[]): Partial<Record
         key: token.rawName,
         value: "[redacted]",
         why: "would show a secret to everyone who can list processes",
-        repair: `set ${name} in the environment, or WORKER_SECRET_FILE`,
+        repair: `set ${name} in the environment${name === "WORKER_SECRET" ? ", or WORKER_SECRET_FILE" : ""}`,
       });
     } else if (token.value === undefined || token.value === "") {
       problems.push({

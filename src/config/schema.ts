@@ -10,6 +10,7 @@ import {
   optionalInteger,
   origins,
   path,
+  redisUrl,
   type SettingNotes,
   secret,
   settingNotes,
@@ -76,6 +77,25 @@ export const configSchema = z.object({
   HISTORY_TTL_MS: integer(100, 604_800_000, 3_600_000, { unit: "ms", help: "how long they are held" }),
   HISTORY_FILE: path({
     help: "SQLite file that holds history, keys and commands over restarts; memory without it",
+  }),
+  REDIS_URL: redisUrl({
+    help: "redis:// or rediss:// address at which several hubs are one; alone without it",
+  }),
+  REDIS_PREFIX: textOr("vectra:", { help: "what the names of all keys in Redis begin with" }),
+  REDIS_TIMEOUT_MS: integer(100, 600_000, 5_000, {
+    unit: "ms",
+    help: "how long an answer of Redis may take, a lost connection included",
+  }),
+  REDIS_BUFFER_MESSAGES: integer(0, 1_000_000, 10_000, {
+    help: "how many messages wait while Redis is away; more are refused at once",
+  }),
+  REDIS_BUFFER_BYTES: integer(0, 1_073_741_824, 16_777_216, {
+    unit: "bytes",
+    help: "how much of them waits",
+  }),
+  WORKER_LEASE_MS: integer(200, 600_000, 10_000, {
+    unit: "ms",
+    help: "with REDIS_URL: how long the worker of a hub that has died still counts",
   }),
   MAX_BATCH_BYTES: integer(1024, 268_435_456, 16_777_216, {
     unit: "bytes",

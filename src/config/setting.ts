@@ -162,6 +162,19 @@ export function authUrl(notes: Help) {
     .register(settingNotes, { defaultNote: "", accepts: "http:// or https:// address", ...notes });
 }
 
+/** The address of a Redis server, which may hold its password: printed nowhere; may be missing. */
+export function redisUrl(notes: Help) {
+  return z
+    .url({ protocol: /^rediss?$/, error: "is no redis:// or rediss:// address" })
+    .optional()
+    .register(settingNotes, {
+      secret: true,
+      defaultNote: "",
+      accepts: "redis:// or rediss:// address",
+      ...notes,
+    });
+}
+
 /** The address of a WebSocket; may be missing. */
 export function websocketUrl(notes: Help) {
   return z

@@ -1,4 +1,4 @@
-import type { Backplane } from "../backplane/backplane.ts";
+import type { Figures, WorkerState } from "../backplane/backplane.ts";
 import type { Hub } from "../hub/hub.ts";
 import { type LoopLag, processFigures } from "../observe/figures.ts";
 import type { Registry } from "../observe/prometheus.ts";
@@ -8,7 +8,9 @@ import { COMMIT, VERSION } from "../version.ts";
 export interface GaugesOptions {
   readonly runtime: Runtime;
   readonly hub: Hub;
-  readonly backplane: Backplane;
+  readonly figures: Figures;
+  /** As it was when the page was asked for. */
+  readonly worker: () => WorkerState["worker"];
   readonly registry: Registry;
   readonly lag: LoopLag;
   /** Wall clock. */
@@ -16,7 +18,15 @@ export interface GaugesOptions {
 }
 
 /** Registers what is not counted but read when Prometheus asks. */
-export function registerGauges({ runtime, hub, backplane, registry, lag, startedMs }: GaugesOptions): void {
+export function registerGauges({
+  runtime,
+  hub,
+  figures,
+  worker,
+  registry,
+  lag,
+  startedMs,
+}: GaugesOptions): void {
   registry.gauge("vectra_connections", "Open connections.", () => {
     const { client, worker } = hub.connections();
     return {
@@ -32,22 +42,18 @@ export function registerGauges({ runtime, hub, backplane, registry, lag, started
     "vectra_worker_last_seen_seconds",
     "Since something last came from the worker; -1 without one.",
     () => {
-      const worker = hub.workers.newest();
-      return worker === undefined ? -1 : (runtime.nowMs() - worker.lastSeenAtMs) / 1000;
+      const newest = worker();
+      return newest === undefined ? -1 : (runtime.nowMs() - newest.lastSeenAtMs) / 1000;
     },
   );
-  registry.counted("vectra_conflated_total", "Messages superseded by conflation.", () =>
-    hub.publisher.conflated(),
+  registry.counted("vectra_conflated_total", "Messages superseded by conflation.", () => figures.conflated());
+  registry.gauge("vectra_commands_waiting", "Commands that wait for the worker.", () => figures.waiting());
+  registry.gauge("vectra_history_messages", "Messages held.", () => figures.fill().messages);
+  registry.gauge("vectra_history_bytes", "Bytes of the messages held.", () => figures.fill().bytes);
+  registry.gauge("vectra_history_writable", "0 while nothing can be added to the history.", () =>
+    Object.values(figures.checks()).every(({ ok, isWarning }) => ok || isWarning === true) ? 1 : 0,
   );
-  registry.gauge("vectra_commands_waiting", "Commands that wait for the worker.", () =>
-    hub.commands.waiting(),
-  );
-  registry.gauge("vectra_history_messages", "Messages held.", () => backplane.fill().messages);
-  registry.gauge("vectra_history_bytes", "Bytes of the messages held.", () => backplane.fill().bytes);
-  registry.gauge("vectra_history_writable", "0 while the history file cannot be written.", () =>
-    backplane.trouble() === undefined ? 1 : 0,
-  );
-  registry.gauge("vectra_idempotency_keys", "Idempotency keys held.", () => backplane.fill().keys);
+  registry.gauge("vectra_idempotency_keys", "Idempotency keys held.", () => figures.fill().keys);
   registry.gauge(
     "vectra_event_loop_lag_seconds",
     "Worst delay of a timer in the last 15 to 30 seconds.",

@@ -68,6 +68,9 @@ export function createHandshake({ runtime, log, metrics, guard, checkSecret }: H
       lastPingMs: nowMs,
       retired: false,
       replay: undefined,
+      token: clientType === "worker" ? runtime.randomHex(16) : "",
+      commands: [],
+      sentCommands: [],
       lastCommandId: "",
       allowance: undefined,
     };

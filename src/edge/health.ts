@@ -1,13 +1,6 @@
-import type { Backplane } from "../backplane/backplane.ts";
+import type { Check, Figures } from "../backplane/backplane.ts";
 import type { Canary } from "../hub/canary.ts";
 import { json } from "./problem.ts";
-
-/** One thing that must be well for the hub to take traffic. A warning shows but does not fail. */
-export interface Check {
-  readonly ok: boolean;
-  readonly detail?: string;
-  readonly isWarning?: boolean;
-}
 
 export interface Health {
   /** `GET /healthz`: the process is up. */
@@ -20,7 +13,7 @@ export interface Health {
 
 /** @param bridge what the bridge says of itself; undefined where there is none */
 export function createHealth(
-  backplane: Backplane,
+  figures: Pick<Figures, "checks">,
   canary: Canary | undefined,
   bridge: () => Check | undefined,
 ): Health {
@@ -28,11 +21,10 @@ export function createHealth(
   return {
     live: () => json(200, { status: "ok" }),
     ready() {
-      const trouble = backplane.trouble();
       const bridgeCheck = bridge();
       const checks: Record<string, Check> = {
         listener: isStopping ? { ok: false, detail: "the hub is stopping" } : { ok: true },
-        history: trouble === undefined ? { ok: true } : { ok: false, detail: trouble },
+        ...figures.checks(),
         ...(canary === undefined ? {} : { canary: canaryCheck(canary) }),
         ...(bridgeCheck === undefined ? {} : { bridge: bridgeCheck }),
       };

@@ -1,4 +1,4 @@
-import type { Backplane } from "../backplane/backplane.ts";
+import type { Backplane, Figures, WorkerState } from "../backplane/backplane.ts";
 import type { Config } from "../config/schema.ts";
 import type { Hub } from "../hub/hub.ts";
 import { processFigures, watchLoopLag, watchRate } from "../observe/figures.ts";
@@ -11,7 +11,7 @@ import { json } from "./problem.ts";
 /** What operators look at (PROTOCOL.md, section 4). */
 export interface Ops {
   /** `GET /metrics`: Prometheus' text format. */
-  metrics(): Response;
+  metrics(): Promise<Response>;
   /** `GET /api/v1/stats`. */
   stats(): Response;
   stop(): void;
@@ -21,7 +21,7 @@ export interface OpsOptions {
   readonly config: Config;
   readonly runtime: Runtime;
   readonly hub: Hub;
-  readonly backplane: Backplane;
+  readonly backplane: Backplane & Figures;
   readonly metrics: Metrics;
 }
 
@@ -31,13 +31,16 @@ export function createOps({ config, runtime, hub, backplane, metrics }: OpsOptio
   const lag = watchLoopLag(runtime);
   const publishedRate = watchRate(runtime, () => total(SOURCES.map(published.value)));
   const deliveredRate = watchRate(runtime, () => total(TRANSPORTS.map(deliveries.value)));
-  registerGauges({ runtime, hub, backplane, registry, lag, startedMs });
+  let worker: WorkerState["worker"];
+  registerGauges({ runtime, hub, figures: backplane, worker: () => worker, registry, lag, startedMs });
 
   return {
-    metrics: () =>
-      new Response(registry.render(), {
+    async metrics() {
+      worker = (await backplane.worker()).worker;
+      return new Response(registry.render(), {
         headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8", "cache-control": "no-store" },
-      }),
+      });
+    },
     stats() {
       const { client, clientStream, worker } = hub.connections();
       const fill = backplane.fill();
@@ -60,7 +63,7 @@ export function createOps({ config, runtime, hub, backplane, metrics }: OpsOptio
           bytes_limit: config.HISTORY_BYTES,
           is_durable: config.HISTORY_FILE !== undefined,
         },
-        commands: { waiting: hub.commands.waiting(), limit: config.COMMAND_QUEUE },
+        commands: { waiting: backplane.waiting(), limit: config.COMMAND_QUEUE },
         idempotency_keys: fill.keys,
         process: {
           resident_bytes: residentBytes,

@@ -87,3 +87,12 @@ export function keyMismatch(detail: string): ProblemDetails {
 export function notFound(detail: string): ProblemDetails {
   return { status: 404, code: "not_found", title: "Not found", detail };
 }
+
+/** The problem of something that the backplane has not taken. Over HTTP nothing comes on a worker's behalf. */
+export function refusalCode<Code extends string>({
+  code,
+}: {
+  readonly code: Code;
+}): Exclude<Code, "superseded"> {
+  return (code === "superseded" ? "fault" : code) as Exclude<Code, "superseded">;
+}

@@ -1,5 +1,7 @@
+import type { Published } from "../backplane/backplane.ts";
 import type { Config } from "../config/schema.ts";
-import type { Message, Published, Publisher } from "../hub/publisher.ts";
+import type { Hub } from "../hub/hub.ts";
+import type { Message } from "../hub/publisher.ts";
 import type { ProblemCode } from "../protocol/contract/problems.ts";
 import { isReserved, parseMessage } from "../protocol/message.ts";
 import { mediaType, readBody } from "./body.ts";
@@ -10,6 +12,7 @@ import {
   keyMismatch,
   type ProblemDetails,
   problem,
+  refusalCode,
   tooLarge,
   unavailable,
   wrongType,
@@ -31,7 +34,7 @@ type Messages =
 /** `POST /api/v1/publish` (PROTOCOL.md, section 4), once the caller's secret has been checked. */
 export function createPublishRoute(
   config: Pick<Config, "MAX_MESSAGE_BYTES" | "MAX_BATCH_BYTES">,
-  publisher: Publisher,
+  { publisher, turn: turnOf }: Pick<Hub, "publisher" | "turn">,
 ): (request: Request) => Promise<Response> {
   let waitingBatches = 0;
   return async (request) => {
@@ -53,7 +56,7 @@ export function createPublishRoute(
       }
       waitingBatches += 1;
       // Asked anew after each wait: another batch may have been first.
-      for (let turn = publisher.turn(); turn !== undefined; turn = publisher.turn()) await turn;
+      for (let turn = turnOf(); turn !== undefined; turn = turnOf()) await turn;
       waitingBatches -= 1;
     }
     return answer(await publisher.publish(read.messages, "http", idempotency.key));
@@ -63,7 +66,7 @@ export function createPublishRoute(
 function answer(published: Published): Response {
   if (published.ok) return json(202, { ids: published.ids, receivers: published.receivers });
   if (published.code === "key_mismatch") return problem(keyMismatch(published.detail));
-  return problem(unavailable(published.code, published.detail));
+  return problem(unavailable(refusalCode(published), published.detail));
 }
 
 /** @param what names the text in the answer, e.g. `line 3` */

@@ -1,6 +1,7 @@
 import type { BunRequest, Server } from "bun";
 import { checkCaller } from "../auth/caller.ts";
 import type { SecretCheck } from "../auth/secret.ts";
+import type { Backplane } from "../backplane/backplane.ts";
 import type { Config } from "../config/schema.ts";
 import type { Connection } from "../hub/connection.ts";
 import type { Hub } from "../hub/hub.ts";
@@ -36,6 +37,7 @@ export interface RoutesOptions {
   readonly runtime: Runtime;
   readonly log: Log;
   readonly hub: Hub;
+  readonly backplane: Pick<Backplane, "worker" | "command">;
   readonly metrics: Metrics;
   readonly guard: Guard;
   readonly checkSecret: SecretCheck;
@@ -43,18 +45,18 @@ export interface RoutesOptions {
 
 /** The paths of clients, workers and backends (PROTOCOL.md, sections 1 and 4). */
 export function createRoutes(options: RoutesOptions): Record<string, Handler> {
-  const { config, runtime, log, hub, guard, checkSecret } = options;
-  const { publisher, commands, workers, sse } = hub;
+  const { config, runtime, log, hub, backplane, guard, checkSecret } = options;
+  const { commands, sse } = hub;
   const secret = (run: Handler): Handler => authenticated(options, checkSecret, run);
   const events = createEventsRoute(sse, runtime, log, guard);
   const handshake = createHandshake(options);
   const contract = createContractRoutes(config);
 
   return {
-    "/api/v1/publish": only({ POST: secret(createPublishRoute(config, publisher)) }),
+    "/api/v1/publish": only({ POST: secret(createPublishRoute(config, hub)) }),
     "/api/v1/worker/messages": only({ POST: secret(createCommandRoute(commands)) }),
     "/api/v1/worker/messages/:id": only({
-      GET: secret((request) => commandState(commands, request.params["id" as never] ?? "")),
+      GET: secret((request) => commandState(backplane, request.params["id" as never] ?? "")),
     }),
     "/api/v1/worker": asClient(
       guard,
@@ -63,7 +65,7 @@ export function createRoutes(options: RoutesOptions): Record<string, Handler> {
           // A backend is no client: its secret says enough.
           const isBackend = checkCaller(checkSecret, request.headers) === "accepted";
           const turnedAway = isBackend ? undefined : await guard.identify(request, server);
-          return turnedAway === undefined ? workerState(workers, commands) : problem(turnedAway.problem);
+          return turnedAway === undefined ? workerState(backplane) : problem(turnedAway.problem);
         },
       }),
     ),

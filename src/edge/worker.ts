@@ -1,5 +1,5 @@
+import type { Backplane, CommandRecord } from "../backplane/backplane.ts";
 import { COMMAND_LIMIT_BYTES, type Commands } from "../hub/commands.ts";
-import type { Workers } from "../hub/workers.ts";
 import { isReserved, parseMessage } from "../protocol/message.ts";
 import { mediaType, readBody } from "./body.ts";
 import { readIdempotencyKey } from "./idempotency.ts";
@@ -10,6 +10,7 @@ import {
   keyMismatch,
   notFound,
   problem,
+  refusalCode,
   unavailable,
   wrongType,
 } from "./problem.ts";
@@ -36,30 +37,35 @@ export function createCommandRoute(commands: Commands): (request: Request) => Pr
     if (isReserved(parsed.type)) {
       return problem(badRequest("reserved_type", `the body has the type ${parsed.type}, which is reserved`));
     }
-    const result = commands.send(body.text, ifOffline, idempotency.key);
+    const result = await commands.send(body.text, ifOffline, idempotency.key);
     if (result.ok) return json(202, { id: result.id, status: result.status });
     if (result.code === "offline") return problem(conflict("offline", result.detail));
     if (result.code === "key_mismatch") return problem(keyMismatch(result.detail));
-    return problem(unavailable(result.code, result.detail));
+    return problem(unavailable(refusalCode(result), result.detail));
   };
 }
 
 /** `GET /api/v1/worker/messages/{id}`: what has become of a command. */
-export function commandState(commands: Commands, id: string): Response {
-  const record = commands.find(id);
+export async function commandState(backplane: Pick<Backplane, "command">, id: string): Promise<Response> {
+  let record: CommandRecord | undefined;
+  try {
+    record = await backplane.command(id);
+  } catch (error) {
+    return problem(unavailable("backplane", error instanceof Error ? error.message : String(error)));
+  }
   if (record === undefined)
     return problem(notFound("no command of this id is known; finished ones are forgotten in time"));
   return json(200, { id: record.id, status: record.state, attempts: record.attempts });
 }
 
 /** `GET /api/v1/worker`: who works at the moment. */
-export function workerState(workers: Workers, commands: Commands): Response {
-  const { status, metadata } = workers.status();
-  const worker = workers.newest();
+export async function workerState(backplane: Pick<Backplane, "worker">): Promise<Response> {
+  const { status: present, worker, queued } = await backplane.worker();
+  const { status, metadata } = present;
   const time = (ms: number | undefined): string =>
     ms === undefined ? "null" : `"${new Date(ms).toISOString()}"`;
   const body =
     `{"status":"${status}","metadata":${metadata},"conn_id":${worker === undefined ? "null" : `"${worker.connId}"`},` +
-    `"connected_at":${time(worker?.connectedAtMs)},"last_seen":${time(worker?.lastSeenAtMs)},"queued":${commands.waiting()}}`;
+    `"connected_at":${time(worker?.connectedAtMs)},"last_seen":${time(worker?.lastSeenAtMs)},"queued":${queued}}`;
   return new Response(body, { headers: { "content-type": "application/json", "cache-control": "no-store" } });
 }

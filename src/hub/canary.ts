@@ -19,14 +19,17 @@ export function startCanary(
   publisher: Pick<Publisher, "forward">,
   feeds: Pick<Feeds, "join" | "leave">,
 ): Canary {
+  // Several hubs on one Redis each have a probe, and see those of the others.
+  const own = runtime.randomHex(8);
+  const decoder = new TextDecoder();
   let sentMs: number | undefined;
   let roundTripMs: number | undefined;
 
   const feed = {
     types: new Set([CANARY]),
     isProbe: true,
-    write() {
-      if (sentMs === undefined) return;
+    write(chunk: Uint8Array) {
+      if (sentMs === undefined || !decoder.decode(chunk).includes(own)) return;
       roundTripMs = runtime.monotonicMs() - sentMs;
       sentMs = undefined;
     },
@@ -37,7 +40,7 @@ export function startCanary(
   const stop = runtime.every(intervalMs, () => {
     // The time of a lost one stays, so that it remains overdue until one comes through.
     sentMs ??= runtime.monotonicMs();
-    const value = { type: CANARY, sent_ms: runtime.nowMs() };
+    const value = { type: CANARY, hub: own, sent_ms: runtime.nowMs() };
     publisher.forward({ text: JSON.stringify(value), type: CANARY, value }, "hub");
   });
   return {

@@ -9,7 +9,7 @@ import { allOf, ofType, POSITIONS } from "../protocol/topics.ts";
 import { retire, type Socket } from "./connection.ts";
 import type { Fanout } from "./fanout.ts";
 import type { Replay, Replays } from "./replay.ts";
-import { decideStart } from "./resume.ts";
+import { type Start, withStart } from "./resume.ts";
 
 /** A replay waits for the buffer to drain once this much is unsent, well below the limit for slow consumers. */
 export const REPLAY_BUFFER_BYTES = 262_144;
@@ -58,25 +58,38 @@ export function createClients(options: ClientsOptions): (socket: Socket) => void
     abandon: (why) => retire(socket, { ...CLOSE.tooSlow, reason: `replay ${why}: come back and resume` }),
   });
 
-  return (socket) => {
-    const { connId, framing, since } = socket.data;
-    if (framing === "raw") {
-      send(socket, statusMessage(status()));
-      subscribe(socket);
-      return;
-    }
-    const start = decideStart(backplane, fanout, since);
-    const { cursor, resumed } = start;
+  const begin = (socket: Socket, { offset, cursor, resumed }: Start): void => {
+    const { connId } = socket.data;
     metrics.resumes.add(resumed === true ? "resumed" : resumed);
     send(
       socket,
       helloJson({ connId, cursor, resumed, heartbeatMs: config.HEARTBEAT_INTERVAL_MS, worker: status() }),
     );
-    if (start.offset === fanout.liveOffset()) {
+    if (offset === fanout.liveOffset()) {
       goLive(socket);
       return;
     }
     socket.data.replay = replayTo(socket);
-    replays.start(socket.data.replay, start.offset);
+    replays.start(socket.data.replay, offset);
+  };
+
+  return (socket) => {
+    const { data } = socket;
+    const isGone = (): boolean => data.retired;
+    if (data.framing === "raw") {
+      backplane.barrier(() => {
+        if (isGone()) return;
+        send(socket, statusMessage(status()));
+        subscribe(socket);
+      });
+      return;
+    }
+    withStart(
+      backplane,
+      fanout,
+      { since: data.since, isGone },
+      (start) => begin(socket, start),
+      () => retire(socket, { ...CLOSE.capacity, reason: "the history cannot be read now" }),
+    );
   };
 }

@@ -1,3 +1,4 @@
+import type { Delivery } from "../backplane/backplane.ts";
 import type { Close } from "../protocol/close.ts";
 import type { TypeFilter } from "../protocol/filter.ts";
 import type { Framing } from "../protocol/topics.ts";
@@ -34,6 +35,12 @@ export interface Connection {
   replay: Replay | undefined;
   /** What a client may still send; undefined where there is no limit. */
   allowance: Allowance | undefined;
+  /** A worker's token with the backplane; empty for a client. */
+  readonly token: string;
+  /** Commands for which a worker's buffer had no room yet, in order. Bounded as the queue that they come from. */
+  readonly commands: Delivery[];
+  /** Ids of the commands that a raw-framed worker was sent and has not acknowledged, at most COMMAND_QUEUE. */
+  readonly sentCommands: string[];
   /** The newest command sent to a raw-framed worker. Every ping to it carries this, so that any pong acknowledges it. */
   lastCommandId: string;
 }

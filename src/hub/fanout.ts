@@ -1,4 +1,4 @@
-import type { Entry } from "../backplane/backplane.ts";
+import type { Entry, Receivers } from "../backplane/backplane.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { messageJson, positionJson } from "../protocol/envelope.ts";
 import { isFilterable, passes } from "../protocol/filter.ts";
@@ -13,12 +13,6 @@ export interface PubSub {
   subscriberCount(topic: string): number;
 }
 
-/** How many connections of this node a message goes to. */
-export interface Receivers {
-  readonly websocket: number;
-  readonly sse: number;
-}
-
 /** Sends entries to everybody who is live, in the order of the stream. */
 export interface Fanout {
   deliver(entries: readonly Entry[]): void;
@@ -31,6 +25,8 @@ export interface Fanout {
   receivers(type: string | undefined): Receivers;
   /** Tells stream-framed clients how far the stream is. */
   tellPosition(): void;
+  /** What comes next does not continue what has been sent: forgets what is left of a batch, and goes on at `offset`. */
+  restart(offset: number): void;
 }
 
 /** What one turn of the event loop may send of a batch before the others get theirs: about 10 ms of writing. */
@@ -173,5 +169,11 @@ export function createFanout(options: FanoutOptions): Fanout {
     liveOffset: () => live,
     receivers,
     tellPosition,
+    restart(offset) {
+      pending = [];
+      pendingBytes = 0;
+      live = offset;
+      for (const resolve of idleWaiters.splice(0)) resolve();
+    },
   };
 }

@@ -46,6 +46,8 @@ export interface Hub extends SocketEvents {
   readonly commands: Commands;
   readonly workers: Workers;
   readonly sse: SseClients;
+  /** Resolves when the batch that is being sent has been sent, so that the next does not pile up on it. */
+  turn(): Promise<void> | undefined;
   /** Undefined where CANARY_INTERVAL_MS is 0. */
   readonly canary: Canary | undefined;
   /** Open WebSockets; `clientStream` is the stream-framed part of `client`. */
@@ -88,7 +90,7 @@ export function createHub({ config, runtime, log, backplane, pubSub, metrics }: 
     sent: slow.sent,
     metrics,
   });
-  const publisher = createPublisher({ config, backplane, fanout, runtime, log, metrics });
+  const publisher = createPublisher(config, backplane);
   const replays = createReplays(
     backplane,
     runtime,
@@ -99,19 +101,9 @@ export function createHub({ config, runtime, log, backplane, pubSub, metrics }: 
   const sendStatus = (socket: Socket, status: WorkerStatus): void => {
     send(socket, socket.data.framing === "raw" ? statusMessage(status) : workerJsonFrame(status));
   };
-  const workers = createWorkers(config, runtime, (status, registered) => {
-    log.info?.("STATUS", SCOPE, `Worker ${status.status}`, { metadata: status.metadata });
-    publisher.announce(statusMessage(status));
-    if (registered !== undefined) sendStatus(registered, status);
-  });
-  const commands = createCommands({
-    config,
-    backplane,
-    runtime,
-    isOnline: () => workers.status().status === "online",
-    metrics,
-  });
-  const onWorkerFrame = createWorkerFrames({ log, workers, publisher, commands, send });
+  const workers = createWorkers(backplane, runtime);
+  const commands = createCommands(config, backplane);
+  const onWorkerFrame = createWorkerFrames({ log, backplane, publisher, commands, send });
   const greet = createClients({ config, backplane, fanout, replays, status: workers.status, send, metrics });
   const sse = createSseClients({
     config,
@@ -127,6 +119,12 @@ export function createHub({ config, runtime, log, backplane, pubSub, metrics }: 
       log.warning?.("FAIL", "events", "Too slow for the stream", { conn_id: connId, bufferedBytes });
     },
   });
+
+  /** An answer says as well that everything promised to anybody before the question has been sent to the asker. */
+  const answer = (socket: Socket, run: () => void): void =>
+    backplane.barrier(() => {
+      if (!socket.data.retired) run();
+    });
 
   const flood = createFloodGuard({
     framesPerSecond: config.CLIENT_FRAMES_PER_SECOND,
@@ -155,7 +153,6 @@ export function createHub({ config, runtime, log, backplane, pubSub, metrics }: 
     if (socket.data.replay !== undefined) replays.stop(socket.data.replay);
     if (socket.data.clientType !== "worker") return;
     workers.leave(socket);
-    commands.workerGone(socket);
   };
 
   const stopLiveness = startLiveness(config, runtime, sockets, (socket, silentMs) => {
@@ -171,11 +168,38 @@ export function createHub({ config, runtime, log, backplane, pubSub, metrics }: 
     sse.heartbeat();
   });
 
+  /** Everybody comes back, and is told by `hello` whether something is missing. */
+  const sendBack = (why: string): void => {
+    log.warning?.("FAIL", SCOPE, "The stream cannot be continued: its clients have to come back", { why });
+    fanout.restart(backplane.head());
+    for (const socket of [...sockets]) {
+      if (socket.data.clientType === "client" && !socket.data.retired) retire(socket, CLOSE.discontinued);
+    }
+    sse.cutAll();
+  };
+
+  backplane.start({
+    entries: fanout.deliver,
+    reset: sendBack,
+    status: workers.changed,
+    registered(token, status) {
+      const socket = workers.find(token);
+      if (socket !== undefined) sendStatus(socket, status);
+    },
+    superseded: workers.superseded,
+    commands(token, deliveries) {
+      const socket = workers.find(token);
+      return socket !== undefined && !socket.data.retired && commands.deliver(socket, deliveries);
+    },
+    receivers: fanout.receivers,
+  });
+
   return {
     publisher,
     commands,
     workers,
     sse,
+    turn: fanout.idle,
     canary,
     connections() {
       const counts = { client: 0, clientStream: 0, worker: 0 };
@@ -199,15 +223,15 @@ export function createHub({ config, runtime, log, backplane, pubSub, metrics }: 
         return;
       }
       log.info?.("START", SCOPE, "Secure Worker Connected", { conn_id: connId });
-      workers.register(socket);
+      workers.join(socket);
       // A stream-framed worker takes commands once it has said `register`.
-      if (framing === "raw") commands.workerReady(socket);
+      if (framing === "raw") backplane.ready(socket.data.token);
     },
     text(socket, text) {
       if (socket.data.retired || !isWithinAllowance(socket, text.length)) return;
       socket.data.lastSeenMs = runtime.monotonicMs();
-      if (text === "ping") send(socket, "pong");
-      else if (text === "get_worker_status") sendStatus(socket, workers.status());
+      if (text === "ping") answer(socket, () => send(socket, "pong"));
+      else if (text === "get_worker_status") answer(socket, () => sendStatus(socket, workers.status()));
       else if (socket.data.clientType === "worker") onWorkerFrame(socket, text);
     },
     binary(socket) {
@@ -244,10 +268,8 @@ export function createHub({ config, runtime, log, backplane, pubSub, metrics }: 
       ]);
       await drain.clients();
       // From here on nobody is told of a worker that goes only because the hub does.
-      workers.stop();
-      commands.stop();
+      backplane.farewell();
       canary?.stop();
-      publisher.stop();
       fanout.catchUp();
       await drain.rest();
       stopLiveness();

@@ -1,4 +1,4 @@
-import type { Backplane, Entry } from "../backplane/backplane.ts";
+import type { Backplane, Entry, Page } from "../backplane/backplane.ts";
 import type { Runtime } from "../runtime.ts";
 
 /** A connection that catches up. */
@@ -45,6 +45,9 @@ interface Running {
   /** When it was last able to take a page; on the monotonic clock. */
   progressMs: number;
   isQueued: boolean;
+  /** Is a page being fetched from elsewhere? It waits here for the next step. */
+  isFetching: boolean;
+  fetched: Page | undefined;
 }
 
 /**
@@ -84,15 +87,40 @@ export function createReplays(
   };
 
   const begin = (replay: Replay, offset: number): void => {
-    const run = { replay, offset, progressMs: runtime.monotonicMs(), isQueued: false };
+    const run = {
+      replay,
+      offset,
+      progressMs: runtime.monotonicMs(),
+      isQueued: false,
+      isFetching: false,
+      fetched: undefined,
+    };
     running.set(replay, run);
     enqueue(run);
+  };
+
+  /** A page that cannot be had any more is as good as evicted. */
+  const fetch = (run: Running, page: Promise<Page>): void => {
+    run.isFetching = true;
+    void page
+      .catch((): Page => ({ evicted: true }))
+      .then((fetched) => {
+        run.isFetching = false;
+        if (running.get(run.replay) !== run) return;
+        run.fetched = fetched;
+        enqueue(run);
+      });
   };
 
   /** Writes one page. @returns what it cost */
   const step = (run: Running): { messages: number; bytes: number } => {
     const cost = { messages: 1, bytes: 0 };
-    const page = backplane.read(run.offset, liveOffset(), PAGE_LIMIT_MESSAGES, pageLimitBytes);
+    const page = run.fetched ?? backplane.read(run.offset, liveOffset(), PAGE_LIMIT_MESSAGES, pageLimitBytes);
+    run.fetched = undefined;
+    if (page instanceof Promise) {
+      fetch(run, page);
+      return cost;
+    }
     if (page.evicted) {
       finish(run);
       run.replay.abandon("evicted");
@@ -159,7 +187,7 @@ export function createReplays(
   const stopWatch = runtime.every(STALL_LIMIT_MS / 3, () => {
     const nowMs = runtime.monotonicMs();
     for (const run of running.values()) {
-      if (run.isQueued || nowMs - run.progressMs < STALL_LIMIT_MS) continue;
+      if (run.isQueued || run.isFetching || nowMs - run.progressMs < STALL_LIMIT_MS) continue;
       finish(run);
       run.replay.abandon("stalled");
     }
@@ -172,7 +200,7 @@ export function createReplays(
     },
     drained(replay) {
       const run = running.get(replay);
-      if (run !== undefined && !run.isQueued) enqueue(run);
+      if (run !== undefined && !run.isQueued && !run.isFetching) enqueue(run);
     },
     stop(replay) {
       waiting.delete(replay);

@@ -10,7 +10,7 @@ import { REPLAY_BUFFER_BYTES } from "./clients.ts";
 import type { Fanout } from "./fanout.ts";
 import type { Feed, Feeds } from "./feeds.ts";
 import type { Replay, Replays } from "./replay.ts";
-import { decideStart } from "./resume.ts";
+import { type Start, withStart } from "./resume.ts";
 
 /** One SSE response body, as the edge offers it. */
 export interface SseSink {
@@ -48,6 +48,8 @@ export interface SseClients {
   heartbeat(): void;
   /** One for each stream. */
   farewells(reconnectAfterMs: () => number): readonly Farewell[];
+  /** Ends all of them without a word: they come back and resume. */
+  cutAll(): void;
   count(): number;
   /** Has any stream much to send yet? */
   isCongested(): boolean;
@@ -77,6 +79,8 @@ interface Open {
   readonly openedMs: number;
   readonly feed: Feed;
   readonly replay: Replay;
+  /** Has it been greeted? */
+  hasBegun: boolean;
   /** Where this stream stands; undefined once it is live. */
   replayOffset: number | undefined;
 }
@@ -117,6 +121,7 @@ export function createSseClients(options: SseClientsOptions): SseClients {
     const client: Open = {
       sink,
       openedMs: runtime.monotonicMs(),
+      hasBegun: false,
       replayOffset: undefined,
       feed: {
         types,
@@ -147,22 +152,32 @@ export function createSseClients(options: SseClientsOptions): SseClients {
     return client;
   };
 
+  const begin = (client: Open, connId: string, { offset, cursor, resumed }: Start): void => {
+    metrics.resumes.add(resumed === true ? "resumed" : resumed);
+    const heartbeatMs = config.HEARTBEAT_INTERVAL_MS;
+    const hello = helloJson({ connId, cursor, resumed, heartbeatMs, worker: status() });
+    const retryMs = RETRY_MIN_MS + Math.floor(runtime.random() * RETRY_SPREAD_MS);
+    client.sink.write(encoder.encode(sseRetry(retryMs) + sseEvent("hello", hello, cursor)));
+    client.hasBegun = true;
+    if (offset === fanout.liveOffset()) {
+      goLive(client);
+    } else {
+      client.replayOffset = offset;
+      replays.start(client.replay, offset);
+    }
+  };
+
   return {
     open(sink, connId, since, types) {
       const client = createOpen(sink, connId, types);
-      const { offset, cursor, resumed } = decideStart(backplane, fanout, since);
-      metrics.resumes.add(resumed === true ? "resumed" : resumed);
-      const heartbeatMs = config.HEARTBEAT_INTERVAL_MS;
-      const hello = helloJson({ connId, cursor, resumed, heartbeatMs, worker: status() });
-      const retryMs = RETRY_MIN_MS + Math.floor(runtime.random() * RETRY_SPREAD_MS);
-      sink.write(encoder.encode(sseRetry(retryMs) + sseEvent("hello", hello, cursor)));
       open.add(client);
-      if (offset === fanout.liveOffset()) {
-        goLive(client);
-      } else {
-        client.replayOffset = offset;
-        replays.start(client.replay, offset);
-      }
+      withStart(
+        backplane,
+        fanout,
+        { since, isGone: () => !open.has(client) },
+        (start) => begin(client, connId, start),
+        () => client.replay.abandon("evicted"),
+      );
       return {
         drained: () => replays.drained(client.replay),
         closed: () => leave(client),
@@ -175,6 +190,7 @@ export function createSseClients(options: SseClientsOptions): SseClients {
         // A peer that takes nothing is not told apart from a slow one by TCP for minutes.
         if (client.sink.stalledMs() > config.HEARTBEAT_TIMEOUT_MS) client.replay.abandon("stalled");
         else if (isTooOld(client)) end(client);
+        else if (!client.hasBegun) continue;
         else if (client.replayOffset === undefined) client.feed.write(live);
         else client.sink.write(encoder.encode(sseHeartbeat(backplane.cursorAt(client.replayOffset))));
       }
@@ -190,6 +206,12 @@ export function createSseClients(options: SseClientsOptions): SseClients {
           end(client);
         },
       }));
+    },
+    cutAll() {
+      for (const client of [...open]) {
+        leave(client);
+        client.sink.cut();
+      }
     },
     count: () => open.size,
     isCongested: () =>

@@ -1,3 +1,4 @@
+import type { Backplane } from "../backplane/backplane.ts";
 import type { Log } from "../observe/log.ts";
 import { ackJson, errorJson, readWorkerEnvelope } from "../protocol/envelope.ts";
 import { memberText } from "../protocol/member.ts";
@@ -6,13 +7,12 @@ import { readMetadata } from "../protocol/status.ts";
 import type { Commands } from "./commands.ts";
 import type { Socket } from "./connection.ts";
 import type { Publisher } from "./publisher.ts";
-import type { Workers } from "./workers.ts";
 
 const SCOPE = "websocket_endpoint";
 
 export interface WorkerFramesOptions {
   readonly log: Log;
-  readonly workers: Workers;
+  readonly backplane: Pick<Backplane, "describe" | "ready">;
   readonly publisher: Publisher;
   readonly commands: Commands;
   readonly send: (socket: Socket, text: string) => void;
@@ -20,7 +20,7 @@ export interface WorkerFramesOptions {
 
 /** @returns what is done with a worker's frame, by its framing (PROTOCOL.md, sections 1 and 3) */
 export function createWorkerFrames(options: WorkerFramesOptions): (socket: Socket, text: string) => void {
-  const { log, workers, publisher, commands, send } = options;
+  const { log, backplane, publisher, commands, send } = options;
 
   const describe = (socket: Socket, json: string | undefined): void => {
     const metadata = readMetadata(json);
@@ -30,7 +30,7 @@ export function createWorkerFrames(options: WorkerFramesOptions): (socket: Socke
         why: metadata.why,
       });
     }
-    workers.describe(socket, metadata.json);
+    backplane.describe(socket.data.token, metadata.json);
   };
 
   const raw = (socket: Socket, text: string): void => {
@@ -45,7 +45,7 @@ export function createWorkerFrames(options: WorkerFramesOptions): (socket: Socke
     } else if (isReserved(parsed.type)) {
       log.warning?.("CONTEXT", SCOPE, "Worker sent a reserved type", { ...about, type: parsed.type });
     } else {
-      publisher.forward({ text, type: parsed.type, value: parsed.value }, "worker");
+      publisher.forward({ text, type: parsed.type, value: parsed.value }, "worker", socket.data.token);
     }
   };
 
@@ -55,7 +55,7 @@ export function createWorkerFrames(options: WorkerFramesOptions): (socket: Socke
       send(socket, errorJson(envelope.ref, envelope.reason));
     } else if (envelope.type === "register") {
       describe(socket, envelope.metadata ?? "{}");
-      commands.workerReady(socket);
+      backplane.ready(socket.data.token);
     } else if (envelope.type === "ack") {
       commands.acknowledge(envelope.id);
     } else {
@@ -72,7 +72,8 @@ export function createWorkerFrames(options: WorkerFramesOptions): (socket: Socke
       send(socket, errorJson(ref, `data.type: ${type} is reserved`));
       return;
     }
-    void publisher.publish([{ text, type, value: data }], "worker", key).then((published) => {
+    const message = { text, type, value: data };
+    void publisher.publish([message], "worker", key, socket.data.token).then((published) => {
       if (socket.data.retired) return;
       send(
         socket,

@@ -16,6 +16,16 @@ export const CLOSE = {
     reason: "connected for CLIENT_MAX_AGE_MS: come back",
     comeBack: "after a random delay",
   },
+  leaseLost: {
+    code: 1012,
+    reason: "the hub cannot vouch for this worker any more: come back",
+    comeBack: "after a random delay",
+  },
+  discontinued: {
+    code: 1012,
+    reason: "the stream cannot be continued here: come back and resume",
+    comeBack: "after a random delay",
+  },
   capacity: { code: 1013, reason: "at capacity", comeBack: "after a random delay" },
   tooSlow: { code: 1013, reason: "too slow for the stream", comeBack: "after a random delay" },
   replaced: { code: 4001, reason: "replaced by a newer worker", comeBack: "no" },

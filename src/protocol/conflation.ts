@@ -7,6 +7,9 @@ export interface ConflationRule {
   readonly windowMs: number;
 }
 
+/** A window is for the messages with the same one of these. */
+export type ConflationKey = string | number;
+
 export type ConflationRules =
   | { readonly ok: true; readonly rules: readonly ConflationRule[] }
   /** `why` goes on after the name of the setting, as in "CONFLATE holds more than 32 rules". */
@@ -65,4 +68,29 @@ function parseRule(text: string): ConflationRule | string {
     return wrong(`whose window is no whole number of milliseconds from ${WINDOW_MIN_MS} to ${WINDOW_MAX_MS}`);
   }
   return { type, key, windowMs };
+}
+
+/** A key is kept as long as its window is open. A message with a longer one counts as uncovered. */
+export const KEY_MAX_CHARS = 1_024;
+
+/** @returns what tells the key that a message is covered under; undefined where no rule covers it */
+export function createConflationKeys(
+  rules: readonly ConflationRule[],
+): (type: string | undefined, value: Readonly<Record<string, unknown>>) => ConflationKey | undefined {
+  const members = new Map(rules.map(({ type, key }) => [type, key]));
+  if (members.size === 0) return () => undefined;
+  return (type, value) => {
+    const member = type === undefined ? undefined : members.get(type);
+    return member === undefined ? undefined : keyOf(value[member]);
+  };
+}
+
+/**
+ * Numbers beyond 2^53 are uncovered: reading JSON has rounded them, and two 64-bit ids would be taken for one (RFC 8259,
+ * section 6).
+ */
+function keyOf(value: unknown): ConflationKey | undefined {
+  if (typeof value === "string") return value.length <= KEY_MAX_CHARS ? value : undefined;
+  if (typeof value === "number") return Math.abs(value) <= Number.MAX_SAFE_INTEGER ? value : undefined;
+  return undefined;
 }

@@ -1,4 +1,5 @@
-import { type Conflator, createConflator, type Offer } from "../../src/hub/conflate.ts";
+import { type Conflator, createConflator, type Offer } from "../../src/backplane/conflate.ts";
+import { type ConflationRule, createConflationKeys } from "../../src/protocol/conflation.ts";
 import { createFakeRuntime, type FakeRuntime } from "./fake-runtime.ts";
 
 export const RULES = [
@@ -26,14 +27,16 @@ export function createConflateBench(heldLimitBytes = 1_000): ConflateBench {
   return { ...conflator, runtime, events };
 }
 
-export const progress = (item: string, id: unknown = "d"): Offer<string> => ({
-  type: "PROGRESS",
-  value: { id },
-  item,
-});
-export const rate = (item: string, id: unknown = "d"): Offer<string> => ({
-  type: "RATE",
-  value: { id },
-  item,
-});
-export const other = (item: string): Offer<string> => ({ type: "DOC_UPDATE", value: { id: "d" }, item });
+/** An offer as it comes of a message that has been read. */
+export function offerOf<Item>(
+  type: string | undefined,
+  value: Readonly<Record<string, unknown>>,
+  item: Item,
+  rules: readonly ConflationRule[] = RULES,
+): Offer<Item> {
+  return { type, key: createConflationKeys(rules)(type, value), item };
+}
+
+export const progress = (item: string, id: unknown = "d"): Offer<string> => offerOf("PROGRESS", { id }, item);
+export const rate = (item: string, id: unknown = "d"): Offer<string> => offerOf("RATE", { id }, item);
+export const other = (item: string): Offer<string> => offerOf("DOC_UPDATE", { id: "d" }, item);

@@ -2,8 +2,8 @@ import { Database } from "bun:sqlite";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Backplane, KeyRecord } from "../../src/backplane/backplane.ts";
-import { createLocalBackplane } from "../../src/backplane/local.ts";
+import type { KeyRecord } from "../../src/backplane/backplane.ts";
+import { createHistory, type History } from "../../src/backplane/history.ts";
 import { createFakeRuntime, type FakeRuntime } from "./fake-runtime.ts";
 
 export const LIMITS = { HISTORY_MESSAGES: 1_000, HISTORY_BYTES: 1_000_000, HISTORY_TTL_MS: 3_600_000 };
@@ -31,7 +31,7 @@ export function sql(file: string, ...statements: readonly string[]): unknown[] {
 export interface JournalBench extends Disposable {
   readonly file: string;
   /** Closes the one that runs and opens the next: a restart, at which the clock goes on. */
-  restart(limits?: Partial<typeof LIMITS>): Backplane;
+  restart(limits?: Partial<typeof LIMITS>): History;
   /** That of the present run. */
   runtime(): FakeRuntime;
   /** Closes the one that runs and changes the file, as a power loss or an operator would. */
@@ -42,7 +42,7 @@ export function createJournalBench(): JournalBench {
   const folder = createFolder();
   const { file } = folder;
   let runtime = createFakeRuntime();
-  let running: Backplane | undefined;
+  let running: History | undefined;
   let runs = 0;
 
   const close = (): void => {
@@ -58,7 +58,7 @@ export function createJournalBench(): JournalBench {
       // Another seed, or the run would get the epoch of the one before it.
       runtime = createFakeRuntime(++runs);
       runtime.advance(elapsedMs);
-      running = createLocalBackplane({ ...LIMITS, ...limits, HISTORY_FILE: file }, runtime);
+      running = createHistory({ ...LIMITS, ...limits, HISTORY_FILE: file }, runtime);
       return running;
     },
     sql(...statements) {
@@ -74,7 +74,7 @@ export function createJournalBench(): JournalBench {
 
 /** Publishes these texts; returns their cursors. Fails when the backplane refuses. */
 export function append(
-  backplane: Backplane,
+  backplane: History,
   texts: readonly string[],
   keys: readonly KeyRecord[] = [],
 ): string[] {
@@ -87,7 +87,7 @@ export function append(
 }
 
 /** The texts after a cursor, or why there are none. */
-export function textsSince(backplane: Backplane, since: string): string[] | string {
+export function textsSince(backplane: History, since: string): string[] | string {
   const located = backplane.locate(since);
   if (!located.ok) return located.reason;
   const page = backplane.read(

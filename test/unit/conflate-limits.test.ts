@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { createConflator, OPEN_WINDOWS_MAX } from "../../src/hub/conflate.ts";
+import { createConflator, OPEN_WINDOWS_MAX } from "../../src/backplane/conflate.ts";
 import { createConflateBench, other, progress, RULES, rate } from "../support/conflate-bench.ts";
 import { createFakeRuntime } from "../support/fake-runtime.ts";
 

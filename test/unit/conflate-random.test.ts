@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { createConflator, type Offer } from "../../src/hub/conflate.ts";
+import { createConflator, type Offer } from "../../src/backplane/conflate.ts";
+import { createConflationKeys } from "../../src/protocol/conflation.ts";
 import { createFakeRuntime } from "../support/fake-runtime.ts";
 import { createRandom } from "../support/random.ts";
 
@@ -9,6 +10,7 @@ const RULES = [
   { type: "FAST", key: "id", windowMs: 10 },
   { type: "SLOW", key: "doc", windowMs: 35 },
 ];
+const keyOf = createConflationKeys(RULES);
 const VALUES = ["1", 1, "a", 2.5];
 /** A timer comes so much late at most. */
 const GRAIN_MS = 1;
@@ -69,8 +71,8 @@ function record(seed: number): History {
       offeredMs: runtime.monotonicMs(),
     };
     history.offered.push(item);
-    if (covered) return { type: rule.type, value: { [rule.key]: value }, item };
-    return { type: below(2) === 0 ? rule?.type : "DOC_UPDATE", value: {}, item };
+    if (covered) return { type: rule.type, key: keyOf(rule.type, { [rule.key]: value }), item };
+    return { type: below(2) === 0 ? rule?.type : "DOC_UPDATE", key: undefined, item };
   };
 
   for (let step = 0; step < STEPS; step++) {

@@ -1,6 +1,14 @@
 import { describe, expect, test } from "bun:test";
-import { createConflator, KEY_MAX_CHARS, type Offer } from "../../src/hub/conflate.ts";
-import { type ConflateBench, createConflateBench, other, progress, rate } from "../support/conflate-bench.ts";
+import { createConflator, type Offer } from "../../src/backplane/conflate.ts";
+import { KEY_MAX_CHARS } from "../../src/protocol/conflation.ts";
+import {
+  type ConflateBench,
+  createConflateBench,
+  offerOf,
+  other,
+  progress,
+  rate,
+} from "../support/conflate-bench.ts";
 import { createFakeRuntime } from "../support/fake-runtime.ts";
 
 // PROTOCOL.md, section 5: what goes out when.
@@ -79,7 +87,7 @@ const CASES: Record<string, { run: (bench: ConflateBench) => void; events: strin
     run: ({ offer }) => {
       offer([progress("a")]);
       offer([other("x")]);
-      offer([{ type: undefined, value: { id: "d" }, item: "y" }]);
+      offer([offerOf(undefined, { id: "d" }, "y")]);
     },
     events: ["0 a", "0 x", "0 y"],
   },
@@ -162,10 +170,10 @@ const CASES: Record<string, { run: (bench: ConflateBench) => void; events: strin
 };
 
 const UNCOVERED: Record<string, Offer<string>> = {
-  "of no type": { type: undefined, value: { id: "d" }, item: "x" },
+  "of no type": offerOf(undefined, { id: "d" }, "x"),
   "of another type": other("x"),
-  "of a type that differs in case": { type: "progress", value: { id: "d" }, item: "x" },
-  "without the key": { type: "PROGRESS", value: {}, item: "x" },
+  "of a type that differs in case": offerOf("progress", { id: "d" }, "x"),
+  "without the key": offerOf("PROGRESS", {}, "x"),
   "with null as key": progress("x", null),
   "with true as key": progress("x", true),
   "with an array as key": progress("x", ["d"]),
@@ -207,15 +215,16 @@ describe("createConflator", () => {
 
   test("a rule for a name that every object has covers only a message that has it itself", () => {
     const events: string[] = [];
+    const rules = [{ type: "PROGRESS", key: "__proto__", windowMs: 100 }];
     const { offer } = createConflator<string>({
-      rules: [{ type: "PROGRESS", key: "__proto__", windowMs: 100 }],
+      rules,
       runtime: createFakeRuntime(),
       heldLimitBytes: 1_000,
       sizeOf: (item) => item.length,
       publish: (items) => void events.push(items.join(" ")),
       supersede: (older, newer) => void events.push(`${older}→${newer}`),
     });
-    const message = (item: string, json: string) => ({ type: "PROGRESS", value: JSON.parse(json), item });
+    const message = (item: string, json: string) => offerOf("PROGRESS", JSON.parse(json), item, rules);
     offer([message("a", "{}"), message("b", "{}")]);
     offer([message("c", '{"__proto__":"d"}'), message("d", '{"__proto__":"d"}')]);
     expect(events).toEqual(["a b", "c"]);

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { createHistory } from "../../src/backplane/history.ts";
 import { JournalError } from "../../src/backplane/journal.ts";
-import { createLocalBackplane } from "../../src/backplane/local.ts";
 import { createFakeRuntime } from "../support/fake-runtime.ts";
 import {
   append,
@@ -18,7 +18,7 @@ import {
 function refusalOf(file: string): string {
   const runtime = createFakeRuntime();
   try {
-    createLocalBackplane({ ...LIMITS, HISTORY_FILE: file }, runtime).close();
+    createHistory({ ...LIMITS, HISTORY_FILE: file }, runtime).close();
   } catch (error) {
     if (!(error instanceof JournalError)) throw error;
     expect(error.message).toStartWith(`HISTORY_FILE ${file} `);
@@ -43,7 +43,7 @@ function writeHistory(file: string): void {
 test("a file like those below, but for the harm done to it, is taken", () => {
   using folder = createFolder();
   writeHistory(folder.file);
-  const backplane = createLocalBackplane({ ...LIMITS, HISTORY_FILE: folder.file }, createFakeRuntime(9));
+  const backplane = createHistory({ ...LIMITS, HISTORY_FILE: folder.file }, createFakeRuntime(9));
   expect(textsSince(backplane, "earliest")).toHaveLength(500);
   backplane.close();
 });

@@ -8,7 +8,7 @@ const [register, publish, commandAck] = workerEnvelope.options;
 // Not an object schema, like the envelope's: a message is checked, never copied.
 const message = publish.shape.data;
 const workerStatusMessage = workerStatus({ type: z.literal(WORKER_STATUS) });
-const canary = z.object({ type: z.literal(CANARY), sent_ms: count });
+const canary = z.object({ type: z.literal(CANARY), hub: z.string(), sent_ms: count });
 const streamMessage = z.union([workerStatusMessage, canary, message]);
 const NOT_RESUMED = ["none", "evicted", "unknown"] as const;
 
@@ -70,7 +70,7 @@ export const FRAMES = {
   Canary: {
     schema: canary,
     description: "The hub's own probe (CANARY_INTERVAL_MS). Only who filters for its type gets it.",
-    examples: [{ type: CANARY, sent_ms: 1_700_000_000_000 }],
+    examples: [{ type: CANARY, hub: "5b1d20c4a93f07e2", sent_ms: 1_700_000_000_000 }],
   },
   StreamMessage: {
     schema: streamMessage,

@@ -27,6 +27,7 @@ const BODY: readonly ProblemCode[] = [
   "wrong_type",
   "key_mismatch",
   "storage",
+  "backplane",
   "keys_full",
 ];
 
@@ -88,7 +89,7 @@ export function callPaths(wsPaths: readonly string[]): Readonly<Record<string, P
         parameters: parameters("CommandId"),
         responses: {
           200: jsonAnswer("Known.", "CommandState"),
-          ...problems(["not_found", ...GUARDED]),
+          ...problems(["not_found", "backplane", ...GUARDED]),
         },
       },
     },

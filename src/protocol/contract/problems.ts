@@ -78,6 +78,11 @@ export const PROBLEMS = {
     when: "COMMAND_QUEUE commands wait already, or 64 MiB of them",
   },
   storage: { status: 503, title: "Service unavailable", when: "the history file cannot be written" },
+  backplane: {
+    status: 503,
+    title: "Service unavailable",
+    when: "Redis gives no answer: several hubs share it (REDIS_URL)",
+  },
   keys_full: {
     status: 503,
     title: "Service unavailable",

@@ -1,16 +1,14 @@
-import type { ConflationRule } from "../protocol/conflation.ts";
+import type { ConflationKey, ConflationRule } from "../protocol/conflation.ts";
 import type { Cancel, Runtime } from "../runtime.ts";
 
 /** With so many windows open, a message that would open another counts as uncovered. */
 export const OPEN_WINDOWS_MAX = 10_000;
 
-/** A key is kept as long as its window is open. A message with a longer one counts as uncovered. */
-export const KEY_MAX_CHARS = 1_024;
-
 /** A message on its way to the stream, and what the caller knows it by. */
 export interface Offer<Item> {
   readonly type: string | undefined;
-  readonly value: Readonly<Record<string, unknown>>;
+  /** What stands at the rule's key; undefined for a message that no rule covers. */
+  readonly key: ConflationKey | undefined;
   readonly item: Item;
 }
 
@@ -52,8 +50,6 @@ export interface Conflator<Item> {
   stats(): ConflatorStats;
 }
 
-type Key = string | number;
-
 /** From the publication of a message until when the next one with its key may follow. */
 interface Window {
   endsMs: number;
@@ -67,7 +63,7 @@ interface Held<Item> {
 /** A rule at work. All its windows are equally long, so the map, in order of insertion, is in order of their ends. */
 interface Lane {
   readonly rule: ConflationRule;
-  readonly windows: Map<Key, Window>;
+  readonly windows: Map<ConflationKey, Window>;
   /** For the window that ends first. */
   cancelTimer: Cancel | undefined;
 }
@@ -124,7 +120,7 @@ export function createConflator<Item>(options: ConflatorOptions<Item>): Conflato
     }
   };
 
-  const open = (lane: Lane, key: Key): void => {
+  const open = (lane: Lane, key: ConflationKey): void => {
     lane.windows.set(key, { endsMs: runtime.monotonicMs() + lane.rule.windowMs });
     openWindows += 1;
     if (lane.cancelTimer === undefined) arm(lane);
@@ -151,9 +147,8 @@ export function createConflator<Item>(options: ConflatorOptions<Item>): Conflato
   };
 
   /** @returns what may go out now, in order */
-  const take = ({ type, value, item }: Offer<Item>): Item[] => {
+  const take = ({ type, key, item }: Offer<Item>): Item[] => {
     const lane = type === undefined ? undefined : lanes.get(type);
-    const key = lane === undefined ? undefined : keyOf(value[lane.rule.key]);
     if (lane === undefined || key === undefined) return [...releaseAll(), item];
 
     const window = lane.windows.get(key);
@@ -177,14 +172,4 @@ export function createConflator<Item>(options: ConflatorOptions<Item>): Conflato
     },
     stats: () => ({ superseded, openWindows, held: held.size, heldBytes }),
   };
-}
-
-/**
- * The key that a message is covered under; undefined where it is uncovered. So are numbers beyond 2^53: reading JSON has
- * rounded them, and two 64-bit ids would be taken for one (RFC 8259, section 6).
- */
-function keyOf(value: unknown): Key | undefined {
-  if (typeof value === "string") return value.length <= KEY_MAX_CHARS ? value : undefined;
-  if (typeof value === "number") return Math.abs(value) <= Number.MAX_SAFE_INTEGER ? value : undefined;
-  return undefined;
 }

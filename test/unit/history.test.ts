@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import type { Backplane, CommandRecord, KeyRecord } from "../../src/backplane/backplane.ts";
+import type { CommandRecord, KeyRecord } from "../../src/backplane/backplane.ts";
+import { createHistory, type History } from "../../src/backplane/history.ts";
 import { KEYS_LIMIT } from "../../src/backplane/keys.ts";
-import { createLocalBackplane } from "../../src/backplane/local.ts";
 import { createFakeRuntime } from "../support/fake-runtime.ts";
 import { append, createJournalBench, LIMITS, textsSince } from "../support/journal-file.ts";
 
@@ -11,7 +11,7 @@ function inMemory(limits: Partial<typeof LIMITS> = {}) {
   const runtime = createFakeRuntime();
   return {
     runtime,
-    backplane: createLocalBackplane({ ...LIMITS, ...limits, HISTORY_FILE: undefined }, runtime),
+    backplane: createHistory({ ...LIMITS, ...limits, HISTORY_FILE: undefined }, runtime),
   };
 }
 
@@ -92,7 +92,7 @@ describe("a history in memory", () => {
 });
 
 describe("with no room for its key", () => {
-  function full(): Backplane {
+  function full(): History {
     const { backplane, runtime } = inMemory();
     const keys = Array.from({ length: KEYS_LIMIT }, (_, index) => key(`k${index}`, runtime.nowMs()));
     append(backplane, ["1"], keys);
@@ -151,7 +151,7 @@ describe.each(["ABORT", "ROLLBACK"] as const)("a write that the file refuses (%s
     );
     expect(refused).toEqual({ ok: false, code: "storage", detail: expect.stringContaining("disk is full") });
     expect(backplane.trouble()).toContain("disk is full");
-    const left = (from: Backplane): unknown => [
+    const left = (from: History): unknown => [
       textsSince(from, "earliest"),
       from.findKey("k"),
       from.fill().keys,
