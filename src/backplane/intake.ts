@@ -4,7 +4,7 @@ import type { Metrics, Source } from "../observe/metrics.ts";
 import type { Runtime } from "../runtime.ts";
 import type { NewMessage, Publish, Receivers } from "./backplane.ts";
 import { createConflated, type Write } from "./conflated.ts";
-import type { Ledger, Outcome } from "./ledger.ts";
+import type { Ledger, NewKey, Outcome, Unit } from "./ledger.ts";
 import { type CountReceivers, newKey, receiversOf, resultOf } from "./receipts.ts";
 
 /** The one way into the stream: conflation, and receipts, in front of what gives messages their place in the order. */
@@ -17,6 +17,8 @@ export interface Intake {
   /** How many messages conflation has superseded. */
   conflated(): number;
 }
+
+const NO_KEYS: readonly NewKey[] = [];
 
 export interface IntakeOptions {
   readonly config: Pick<Config, "CONFLATE">;
@@ -33,11 +35,12 @@ export function createIntake({ config, ledger, runtime, log, metrics, receivers 
     const startedMs = runtime.monotonicMs();
     ledger.append(units, (outcomes) => {
       metrics.publishSeconds.observe((runtime.monotonicMs() - startedMs) / 1000);
-      outcomes.forEach((outcome, at) => {
-        const count = units[at]?.messages.length ?? 0;
+      for (let at = 0; at < outcomes.length; at++) {
+        const outcome = outcomes[at] as Outcome;
+        const count = (units[at] as Unit).messages.length;
         if (outcome.ok && "cursors" in outcome) metrics.published.add(sources[at] as Source, count);
         noteOutcome(outcome, count);
-      });
+      }
       settle(outcomes);
     });
   };
@@ -56,12 +59,18 @@ export function createIntake({ config, ledger, runtime, log, metrics, receivers 
 
   const whole = (publish: Publish): void => {
     const { messages, worker, key } = publish;
+    // Of a single message they are counted afterwards, and only if somebody asks.
     const reached = key === undefined && messages.length === 1 ? undefined : receiversOf(messages, receivers);
-    const keys = key === undefined ? [] : [newKey(key, messages.keys(), reached as Receivers)];
+    const keys = key === undefined ? NO_KEYS : [newKey(key, messages.keys(), reached as Receivers)];
     const unit = { messages, keys, isOwned: key !== undefined, worker };
+    const { done } = publish;
+    if (done === undefined) {
+      write([unit], [publish.source], ignore);
+      return;
+    }
     write([unit], [publish.source], ([outcome]) => {
       const first = messages[0] as NewMessage;
-      publish.done?.(resultOf(outcome as Outcome, reached ?? receivers(first.type)));
+      done(resultOf(outcome as Outcome, reached ?? receivers(first.type)));
     });
   };
 
@@ -73,4 +82,8 @@ export function createIntake({ config, ledger, runtime, log, metrics, receivers 
     stop: () => conflated?.stop(),
     conflated: () => conflated?.superseded() ?? 0,
   };
+}
+
+function ignore(): void {
+  // Nobody waits for the receipt; a refusal has been logged.
 }

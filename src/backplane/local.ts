@@ -50,7 +50,10 @@ export function createLocalBackplane({ config, runtime, log, metrics }: LocalOpt
         return;
       }
       const messages = units.length === 1 ? (only as Unit).messages : units.flatMap((unit) => unit.messages);
-      const appended = history.append(messages, (entries) => recordsOf(units, entries));
+      const appended = history.append(
+        messages,
+        units.some(hasKeys) ? (entries) => recordsOf(units, entries) : noRecords,
+      );
       if (appended.ok) events.entries(appended.entries);
       done(appended.ok ? outcomesOf(units, appended.entries) : units.map(() => appended));
     },
@@ -173,6 +176,14 @@ const SILENT: BackplaneEvents = {
   receivers: () => ({ websocket: 0, sse: 0 }),
 };
 
+function hasKeys({ keys }: Unit): boolean {
+  return keys.length > 0;
+}
+
+function noRecords(): KeyRecord[] {
+  return [];
+}
+
 function recordsOf(units: readonly Unit[], entries: readonly Entry[]): KeyRecord[] {
   const records: KeyRecord[] = [];
   let first = 0;
@@ -188,6 +199,7 @@ function recordsOf(units: readonly Unit[], entries: readonly Entry[]): KeyRecord
 }
 
 function outcomesOf(units: readonly Unit[], entries: readonly Entry[]): Outcome[] {
+  if (units.length === 1) return [{ ok: true, cursors: entries.map(({ cursor }) => cursor) }];
   let first = 0;
   return units.map(({ messages }) => {
     const cursors = entries.slice(first, first + messages.length).map(({ cursor }) => cursor);
