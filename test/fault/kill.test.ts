@@ -8,10 +8,10 @@ import type { Random } from "../support/random.ts";
 import { overSse, overWebSocket } from "../support/stream.ts";
 import { runBackend } from "./kill/backend.ts";
 import { createCommandLedger } from "./kill/command-ledger.ts";
-import { createLedger, nameOf } from "./kill/ledger.ts";
+import { createLedger } from "./kill/ledger.ts";
+import { publishMarker } from "./kill/marker.ts";
 import { FILTER } from "./kill/messages.ts";
 import { type Observer, type ObserverOptions, startObserver } from "./kill/observer.ts";
-import { postUntilAnswered } from "./kill/post.ts";
 import { runPublisher } from "./kill/publisher.ts";
 import { type Run, randomOf } from "./kill/run.ts";
 import { checkCommands, checkObserver, checkSame, checkStream, readHistory } from "./kill/verdict.ts";
@@ -73,6 +73,7 @@ async function killAndCompare(hub: MortalHub): Promise<void> {
   let isEnding = false;
   const run: Run = {
     hub,
+    mayRefuse: false,
     ledger: createLedger(),
     commands: createCommandLedger(),
     randomFor: (party) => randomOf(seed, party),
@@ -92,7 +93,7 @@ async function killAndCompare(hub: MortalHub): Promise<void> {
   const awaited = <T>(promise: Promise<T>, what: string, limitMs = DRAIN_LIMIT_MS): Promise<T | undefined> =>
     within(Promise.race([promise, failed]), what, limitMs);
 
-  await killManyTimes(run, run.randomFor("kills"), awaited);
+  await killManyTimes(hub, run, run.randomFor("kills"), awaited);
 
   isEnding = true;
   hub.start();
@@ -100,7 +101,7 @@ async function killAndCompare(hub: MortalHub): Promise<void> {
   await awaited(worker.published(), "an acknowledgement of all that the worker published");
   await awaited(worker.settled(), "the worker's acknowledgements");
   await awaited(checkCommands(run), "the fate of every command");
-  await compareViews(run, observers, awaited);
+  await compareViews(hub, run, observers, awaited);
 
   worker.stop();
   for (const observer of observers) observer.stop();
@@ -109,8 +110,8 @@ async function killAndCompare(hub: MortalHub): Promise<void> {
 
 type Awaited = <T>(promise: Promise<T>, what: string, limitMs?: number) => Promise<T | undefined>;
 
-async function killManyTimes(run: Run, random: Random, awaited: Awaited): Promise<void> {
-  const { hub, ledger } = run;
+async function killManyTimes(hub: MortalHub, run: Run, random: Random, awaited: Awaited): Promise<void> {
+  const { ledger } = run;
   for (let kill = 1; kill <= KILLS; kill += 1) {
     if (random.below(KILL_AT_START_ONE_IN) === 0) {
       hub.start();
@@ -127,7 +128,12 @@ async function killManyTimes(run: Run, random: Random, awaited: Awaited): Promis
 }
 
 /** The last message must come to everybody; then all must have seen the same, and a clean restart must change nothing. */
-async function compareViews(run: Run, observers: readonly Observer[], awaited: Awaited): Promise<void> {
+async function compareViews(
+  hub: MortalHub,
+  run: Run,
+  observers: readonly Observer[],
+  awaited: Awaited,
+): Promise<void> {
   const marker = await awaited(publishMarker(run), "the receipt of the last message");
   const all = observers.map((observer) => observer.reached(marker ?? ""));
   await awaited(Promise.all(all), "the last message, at every observer");
@@ -138,21 +144,10 @@ async function compareViews(run: Run, observers: readonly Observer[], awaited: A
   for (const observer of observers)
     checkObserver(run, observer, history.slice(0, history.indexOf(marker ?? "") + 1));
 
-  expect(await run.hub.stop()).toBe(0);
-  run.hub.start();
-  await awaited(run.hub.up(), "the start after a clean stop");
+  expect(await hub.stop()).toBe(0);
+  hub.start();
+  await awaited(hub.up(), "the start after a clean stop");
   const recovered = await readHistory(run, overWebSocket);
   checkSame("a client after a clean restart", recovered.slice(0, history.length), history);
   checkStream(run, recovered);
-}
-
-/** @returns the cursor of a message that passes every observer's filter */
-async function publishMarker(run: Run): Promise<string> {
-  const origin = { from: "marker", n: 1 };
-  const body = JSON.stringify({ type: FILTER[0], ...origin });
-  run.ledger.offered(nameOf(origin), body);
-  const { ids } = await postUntilAnswered(run.hub, { path: "/api/v1/publish", key: "marker", body });
-  const cursor = Array.isArray(ids) ? String(ids[0]) : "";
-  run.ledger.acknowledged(nameOf(origin), cursor);
-  return cursor;
 }

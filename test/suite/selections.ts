@@ -39,6 +39,7 @@ export const NOT_WITH_THREADS: Exclusions = {
   "test/wire/readme.test.ts": "the README's examples, as they stand there",
   "test/wire/refused.test.ts": "starts that fail before any thread",
   "test/wire/rfc6455/": "the framing of one connection, which is the same in every thread",
+  "test/wire/security/slow-loris.test.ts": "a connection's time-outs, at length: the same in every thread",
   "test/wire/stream/backup.test.ts": "the history file is the core's",
   "test/wire/stream/disk.test.ts": "the history file is the core's",
   "test/wire/stream/history-file.test.ts": "the history file is the core's",

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { startBalancer } from "./balancer.ts";
-import { within } from "./deadline.ts";
 import type { Hub, HubEnv, HubOptions } from "./hub.ts";
 import { createHubOutput, type HubOutput, readingsOf, wsUrlOf } from "./hub-output.ts";
+import { untilReadiness } from "./ready.ts";
 import { sharedRedis } from "./redis.ts";
 
 /**
@@ -31,7 +31,8 @@ export async function startCluster(
   const hubs = await Promise.all(starts);
   const [first] = hubs;
   if (first === undefined) throw new Error(`HUB_CLUSTER=${count}`);
-  await Promise.all(hubs.map(({ url }) => untilReady(url)));
+  // One may listen before it has found its place in the stream.
+  await Promise.all(hubs.map(({ url }) => untilReadiness(url, 200)));
   const nodes = hubs.map(({ url }) => url);
   const balancer = started.use(startBalancer(nodes, Number(port)));
   // As at the address of a hub that has ended. What they have sent before is still on its way.
@@ -79,14 +80,6 @@ async function redisSettings({ HISTORY_FILE: file, ...env }: HubEnv): Promise<Re
     prefix: file === undefined ? prefix : undefined,
     redisEnv: { ...env, REDIS_URL: url, REDIS_PREFIX: prefix },
   };
-}
-
-/** It may listen before it has found its place in the stream. */
-async function untilReady(url: string): Promise<void> {
-  const ask = async (): Promise<void> => {
-    while (!(await fetch(`${url}/readyz`, { keepalive: false })).ok) await Bun.sleep(5);
-  };
-  await within(ask(), `${url} ready`);
 }
 
 async function forget(prefix: string): Promise<void> {

@@ -12,6 +12,8 @@ export interface MortalHub extends AsyncDisposable {
   start(): void;
   /** `kill -9`, at whatever it is doing. Resolves when the process is gone. */
   kill(): Promise<void>;
+  /** For signals that do not end it. */
+  signal(name: "SIGSTOP" | "SIGCONT"): void;
   /** Sends SIGTERM and waits for the exit code. */
   stop(): Promise<number>;
   /** Rejects when it ends without having been told to. */
@@ -69,6 +71,7 @@ export function createMortalHub(env: HubEnv): MortalHub {
     url,
     up: () => listening.promise,
     start,
+    signal: (name) => void child?.kill(name),
     kill: async () => void (await end("SIGKILL")),
     stop: () => end("SIGTERM"),
     diedByItself: died.promise,

@@ -6,8 +6,11 @@ type TestBody = () => void | Promise<void>;
  * `test`, where what it needs is there. Elsewhere the test is skipped and the reason printed; with `CI=true` nothing
  * may be skipped, so that there it fails.
  */
-export function testThatNeeds(need: string, isThere: boolean): (name: string, body: TestBody) => void {
-  if (isThere) return (name, body) => test(name, body);
+export function testThatNeeds(
+  need: string,
+  isThere: boolean,
+): (name: string, body: TestBody, limitMs?: number) => void {
+  if (isThere) return (name, body, limitMs) => test(name, body, limitMs);
   if (process.env["CI"] === "true") {
     return (name) =>
       test(name, () => {

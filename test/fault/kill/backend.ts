@@ -16,7 +16,7 @@ export async function runBackend(run: Run, from: string): Promise<void> {
   const posts: Post[] = [];
 
   const send = async (n: number, post: Post): Promise<void> => {
-    const { id } = await postUntilAnswered(run.hub, post);
+    const { id } = await postUntilAnswered(run, post);
     run.commands.accepted(nameOf({ from, n }), String(id));
   };
 

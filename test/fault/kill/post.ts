@@ -1,5 +1,5 @@
 import { SECRET } from "../../support/hub.ts";
-import type { MortalHub } from "../../support/mortal-hub.ts";
+import type { Run } from "./run.ts";
 
 export interface Post {
   readonly path: string;
@@ -8,7 +8,7 @@ export interface Post {
   readonly body: string;
 }
 
-/** How long a caller waits after a broken connection. Only so that it does not spin. */
+/** How long a caller waits after a broken connection or a refusal. Only so that it does not spin. */
 const PAUSE_MS = 2;
 
 /**
@@ -16,12 +16,16 @@ const PAUSE_MS = 2;
  * has got it.
  * @returns the body of the 202
  */
-export async function postUntilAnswered(hub: MortalHub, post: Post): Promise<Record<string, unknown>> {
+export async function postUntilAnswered(
+  { hub, mayRefuse }: Pick<Run, "hub" | "mayRefuse">,
+  post: Post,
+): Promise<Record<string, unknown>> {
   while (true) {
     await hub.up();
-    const answer = await tryPost(hub, post);
+    const answer = await tryPost(hub.url, post);
     if (answer?.status === 202) return JSON.parse(answer.body);
-    if (answer !== undefined)
+    const isRefused = answer?.status === 503 && mayRefuse;
+    if (answer !== undefined && !isRefused)
       throw new Error(`${post.path} under ${post.key}: ${answer.status} ${answer.body}`);
     await Bun.sleep(PAUSE_MS);
   }
@@ -29,11 +33,11 @@ export async function postUntilAnswered(hub: MortalHub, post: Post): Promise<Rec
 
 /** @returns undefined when the connection broke before the whole answer was there */
 async function tryPost(
-  hub: MortalHub,
+  url: string,
   { path, contentType = "application/json", key, body }: Post,
 ): Promise<{ status: number; body: string } | undefined> {
   try {
-    const response = await fetch(`${hub.url}${path}`, {
+    const response = await fetch(`${url}${path}`, {
       method: "POST",
       headers: { "content-type": contentType, "idempotency-key": key, "x-worker-secret": SECRET },
       body,

@@ -49,7 +49,7 @@ function requestOf(run: Run, random: Random, from: string, first: number, size: 
 }
 
 async function publish(run: Run, { post, names }: Request): Promise<void> {
-  const { ids } = await postUntilAnswered(run.hub, post);
+  const { ids } = await postUntilAnswered(run, post);
   if (!Array.isArray(ids) || ids.length !== names.length)
     throw new Error(`${names.length} messages under ${post.key} were answered with ${JSON.stringify(ids)}`);
   for (const [index, name] of names.entries()) run.ledger.acknowledged(name, ids[index]);

@@ -5,7 +5,10 @@ import type { Ledger } from "./ledger.ts";
 
 /** What all parties of one fault test share. */
 export interface Run {
-  readonly hub: MortalHub;
+  /** Where to connect, and when. Asked anew each time: of several hubs, it names one after the other. */
+  readonly hub: Pick<MortalHub, "url" | "up">;
+  /** Whether hubs may refuse for a while what they are asked to publish. One that has all it needs may not. */
+  readonly mayRefuse: boolean;
   readonly ledger: Ledger;
   readonly commands: CommandLedger;
   /** A source of chance for one party alone, so that its decisions do not depend on the others' pace. */

@@ -14,13 +14,16 @@ export interface TestWorker {
   readonly ended: Promise<void>;
 }
 
-/** So many messages are on their way at once. */
+/** So many messages are on their way at once. Where one may be refused it is one: the next would overtake it. */
 const WINDOW = 32;
+/** After a refusal. Only so that it does not spin. */
+const PAUSE_MS = 5;
 /** It drops its connection at one in so many frames. */
 const DROP_ONE_IN = 2_000;
 
 export function startWorker(run: Run, from: string): TestWorker {
   const random = run.randomFor(from);
+  const window = run.mayRefuse ? 1 : WINDOW;
   /** Sent and not acknowledged, oldest first: the texts by number. */
   const unacknowledged = new Map<number, string>();
   /** Commands whose acknowledgement it still owes, by id. */
@@ -36,7 +39,7 @@ export function startWorker(run: Run, from: string): TestWorker {
     to.send(`{"type":"publish","ref":"${n}","key":"${from}:${n}","data":${text}}`);
   };
   const fillWindow = (to: WebSocket): void => {
-    while (!run.isEnding() && unacknowledged.size < WINDOW) {
+    while (!run.isEnding() && unacknowledged.size < window) {
       count += 1;
       const text = makeMessage(random, from, count);
       run.ledger.offered(nameOf({ from, n: count }), text);
@@ -74,13 +77,21 @@ export function startWorker(run: Run, from: string): TestWorker {
     owed.push(id);
   };
 
+  const onRefusal = (to: WebSocket, ref: string, frame: string): void => {
+    if (!run.mayRefuse) throw new Error(`the worker was refused: ${frame}`);
+    setTimeout(() => {
+      const text = unacknowledged.get(Number(ref));
+      if (text !== undefined) publish(to, Number(ref), text);
+    }, PAUSE_MS);
+  };
+
   const onFrame = (session: Session, frame: string): void => {
     if (frame === "pong") {
       onPong?.();
       return;
     }
     const envelope = JSON.parse(frame);
-    if (envelope.type === "error") throw new Error(`the worker was refused: ${frame}`);
+    if (envelope.type === "error") onRefusal(session.to, envelope.ref, frame);
     if (envelope.type === "command") onCommand(session, frame);
     if (envelope.type === "ack") {
       const n = Number(envelope.ref);
