@@ -27,6 +27,8 @@ const PARTS: readonly Part[] = [
   { name: "sse", what: "Server-Sent Events", quick: ["--rounds", "4"] },
   { name: "history", what: "what a history on a file costs", quick: ["--rounds", "4", "--round-ms", "500"] },
   { name: "resume", what: "resume storms", quick: ["--rounds", "1"] },
+  { name: "threads", what: "several threads: CPU, balance, latency, memory", quick: ["--quick"] },
+  { name: "redis", what: "several hubs on one Redis", quick: ["--quick"] },
 ];
 
 const HELP = `Runs the benchmarks, interleaved rounds of all servers in each, and writes what they found to dist/bench: JSON, Markdown

@@ -9,7 +9,17 @@ import type { Result } from "./result.ts";
 import type { Target } from "./target.ts";
 
 /** The benchmarks whose reports make up the section, in the order in which it shows them. */
-export const REPORT_NAMES = ["footprint", "fanout", "latency", "connections", "sse", "history", "resume"];
+export const REPORT_NAMES = [
+  "footprint",
+  "fanout",
+  "latency",
+  "connections",
+  "sse",
+  "history",
+  "resume",
+  "threads",
+  "redis",
+];
 
 interface FanoutReport extends Report {
   targets: readonly Target[];

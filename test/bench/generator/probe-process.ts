@@ -13,7 +13,7 @@ const handlers = {
   async connect(options: ProbeOptions): Promise<void> {
     probe = await connectProbe(options);
   },
-  addWitness: async (_nothing: undefined): Promise<void> => await connected().addWitness(),
+  addWitness: async (at: string | undefined): Promise<void> => await connected().addWitness(at),
   run: async (pace: Pace): Promise<PaceResult> => await connected().run(pace),
 };
 

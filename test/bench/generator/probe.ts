@@ -23,8 +23,8 @@ export interface PaceResult {
  * clock times both ends, and which does nothing else.
  */
 export interface Probe {
-  /** Connects one more witness. All of them, before the first message. */
-  addWitness(): Promise<void>;
+  /** Connects one more witness, at another server's root where one is given. All of them, before the first message. */
+  addWitness(at?: string): Promise<void>;
   /** Publishes at a fixed pace, whatever comes back, and waits until every witness has everything. */
   run(pace: Pace): Promise<PaceResult>;
   close(): void;
@@ -59,11 +59,11 @@ export async function connectProbe({ url, workerSecret, wire }: ProbeOptions): P
     maxInFlight: MAX_AT_ONCE,
   });
 
-  async function addWitness(): Promise<void> {
+  async function addWitness(at = url): Promise<void> {
     const index = witnesses.length;
     const witness = { received: 0 };
     const connection = await connectReceiver(wire, {
-      url,
+      url: at,
       onMessage(sequence) {
         if (sequence !== witness.received) {
           throw new Error(`received message ${sequence} instead of ${witness.received}`);

@@ -13,12 +13,14 @@ export interface PublisherOptions {
   /** What the server speaks; the hub's own protocol unless it says otherwise. */
   wire?: Wire;
   maxInFlight: number;
+  /** The number of its first message, and from each to the next; 0 and 1 where it is the only publisher. */
+  numbers?: { readonly first: number; readonly step: number };
   onFailure: (error: Error) => void;
 }
 
 /** The sending side: a worker's connection. */
 export interface Publisher {
-  /** Messages sent so far, which is also the number of the next one. */
+  /** Messages sent so far, which is also the number of the next one where it is the only publisher. */
   readonly sent: number;
   /** Sends the next `messages` (at most `maxInFlight`) in one write, as a busy worker's socket would. */
   send(messages: number): void;
@@ -34,6 +36,7 @@ interface Parcel {
 /** Connects as a worker does, in whatever way the server knows. */
 export async function connectPublisher(options: PublisherOptions): Promise<Publisher> {
   const { bytes, behindMessage } = parcel(options);
+  const { first, step } = options.numbers ?? { first: 0, step: 1 };
   const batch = Buffer.concat(Array.from({ length: options.maxInFlight }, () => bytes));
   let sent = 0;
   const connection = await connect({
@@ -47,7 +50,7 @@ export async function connectPublisher(options: PublisherOptions): Promise<Publi
     },
     send(messages) {
       for (let index = 1; index <= messages; index += 1) {
-        writeSequence(batch, index * bytes.length - behindMessage, sent);
+        writeSequence(batch, index * bytes.length - behindMessage, first + sent * step);
         sent += 1;
       }
       connection.write(batch.subarray(0, messages * bytes.length));
