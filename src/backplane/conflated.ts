@@ -19,7 +19,8 @@ import { type CountReceivers, cursorOf, larger, newKey, receiversOf, resultOf } 
 /** Publishes that pass conflation (PROTOCOL.md, section 5): receipts for what is held back, superseded or repeated. */
 export interface Conflated {
   append(publish: Publish): void;
-  flush(): void;
+  /** Publishes what conflation holds back, behind whatever waits for news of its key; then runs `then`. */
+  flush(then: () => void): void;
   stop(): void;
   superseded(): number;
 }
@@ -71,7 +72,11 @@ export function createConflated({ config, ledger, runtime, receivers, write }: C
   /** Set while a keyed batch is put together, which must become one unit. */
   let collected: Item[] | undefined;
   /** Publishes that wait until it is known whether their key, or that of one before them, has been used. */
-  const waiting: { readonly publish: Publish; known?: KeyRecord | undefined; isKnown: boolean }[] = [];
+  const waiting: {
+    readonly run: (known: KeyRecord | undefined) => void;
+    known?: KeyRecord | undefined;
+    isKnown: boolean;
+  }[] = [];
 
   const conflator = createConflator<Item>({
     rules: config.CONFLATE,
@@ -195,7 +200,7 @@ export function createConflated({ config, ledger, runtime, receivers, write }: C
   const letIn = (): void => {
     while (waiting[0]?.isKnown) {
       const next = waiting.shift();
-      if (next !== undefined) enter(next.publish, next.known);
+      next?.run(next.known);
     }
   };
 
@@ -213,7 +218,7 @@ export function createConflated({ config, ledger, runtime, receivers, write }: C
       });
       return;
     }
-    const place: (typeof waiting)[number] = { publish, isKnown: false };
+    const place: (typeof waiting)[number] = { run: (known) => enter(publish, known), isKnown: false };
     waiting.push(place);
     void Promise.resolve(found)
       .then((known) => {
@@ -231,7 +236,14 @@ export function createConflated({ config, ledger, runtime, receivers, write }: C
 
   return {
     append: lookUp,
-    flush: conflator.flush,
+    flush(then) {
+      const run = (): void => {
+        conflator.flush();
+        then();
+      };
+      if (waiting.length === 0) run();
+      else waiting.push({ run, isKnown: true });
+    },
     stop: conflator.stop,
     superseded: () => conflator.stats().superseded,
   };

@@ -10,8 +10,8 @@ import { type CountReceivers, newKey, receiversOf, resultOf } from "./receipts.t
 /** The one way into the stream: conflation, and receipts, in front of what gives messages their place in the order. */
 export interface Intake {
   append(publish: Publish): void;
-  /** Publishes what conflation holds back; its windows run on. */
-  flush(): void;
+  /** Publishes what conflation holds back, and then runs `then`, which belongs behind it; the windows run on. */
+  flush(then: () => void): void;
   /** Publishes what conflation holds back, for good. */
   stop(): void;
   /** How many messages conflation has superseded. */
@@ -78,7 +78,7 @@ export function createIntake({ config, ledger, runtime, log, metrics, receivers 
     config.CONFLATE.length === 0 ? undefined : createConflated({ config, ledger, runtime, receivers, write });
   return {
     append: conflated?.append ?? whole,
-    flush: () => conflated?.flush(),
+    flush: (then) => (conflated === undefined ? then() : conflated.flush(then)),
     stop: () => conflated?.stop(),
     conflated: () => conflated?.superseded() ?? 0,
   };

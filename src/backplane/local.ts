@@ -71,9 +71,9 @@ export function createLocalBackplane({ config, runtime, log, metrics }: LocalOpt
   const announce = (status: WorkerStatus): void => {
     log.info?.("STATUS", "websocket_endpoint", `Worker ${status.status}`, { metadata: status.metadata });
     events.status(status);
-    intake.flush();
     unsaidStatus = statusMessage(status);
-    say();
+    // What is known of a key is known at once here, so this does not wait.
+    intake.flush(say);
   };
   /** While the history cannot be written the newest status waits until it can. */
   const say = (): void => {

@@ -11,7 +11,9 @@ const COMMON = ["config", "observe", "runtime", "version"];
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   main: ["cli", ...COMMON],
   cli: ["app", "edge", "bridge", "auth", "hub", "backplane", "client", "protocol", ...COMMON],
-  app: ["edge", "bridge", "auth", "hub", "backplane", "protocol", ...COMMON],
+  app: ["threads", "edge", "bridge", "auth", "hub", "backplane", "protocol", ...COMMON],
+  thread: ["threads", ...COMMON],
+  threads: ["edge", "bridge", "auth", "hub", "backplane", "protocol", ...COMMON],
   edge: ["console", "auth", "hub", "backplane", "protocol", ...COMMON],
   bridge: ["hub", "protocol", ...COMMON],
   auth: ["hub", "backplane", "protocol", ...COMMON],
@@ -128,9 +130,9 @@ test("at run time there is Bun, Node's library, and what package.json names", ()
   expect([...new Set(packages)].toSorted()).toEqual(Object.keys(manifest.dependencies).toSorted());
 });
 
-test("Bun's own types stay in the edge and where the hub is put together, SQLite in the backplane", () => {
+test("Bun's own types stay in the edge and where the hub is put together, Redis and SQLite in the backplane", () => {
   const allowed = new Map([
-    ["bun", ["edge", "app"]],
+    ["bun", ["edge", "app", "backplane", "threads"]],
     ["bun:sqlite", ["backplane"]],
   ]);
   for (const { path, imports } of sources) {

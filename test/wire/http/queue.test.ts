@@ -155,6 +155,7 @@ describe("a full queue", () => {
     expect((await sendCommand(hub, text(1), { headers: { "idempotency-key": "a" } })).body).toBe(first.body);
     await using worker = await joinWorker(hub);
     expect(await worker.untilPong()).toEqual([text(1)]);
+    await untilStatus(hub, acceptedOf(first).id, "acknowledged");
     acceptedOf(await sendCommand(hub, text(2), { headers }));
     expect(await worker.next()).toBe(text(2));
   });
