@@ -117,11 +117,13 @@ describe("a full queue", () => {
 
   test("is 503 with Retry-After, and what is in it is kept", async () => {
     await using hub = await startHub({ env: { COMMAND_QUEUE: "3" } });
-    for (let n = 1; n <= 3; n++) await send(hub, n);
+    for (let n = 1; n <= 2; n++) await send(hub, n);
+    const { id } = await send(hub, 3);
     await expectFull(hub, 4);
     await expectFull(hub, 5);
     await using worker = await joinWorker(hub);
     expect(await worker.untilPong()).toEqual([1, 2, 3].map(text));
+    await untilStatus(hub, id, "acknowledged");
     await send(hub, 6);
     expect(await worker.next()).toBe(text(6));
   });
