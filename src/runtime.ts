@@ -1,3 +1,5 @@
+import { availableParallelism } from "node:os";
+
 /**
  * What touches the world: clocks, timers, randomness, the log sink. It is made once, by main, and passed down as an
  * argument, so that a test can put its own in its place.
@@ -22,6 +24,24 @@ export interface Runtime {
   writeLog(line: string): void;
   /** Resolves when all log lines have left, or after `limitMs`. */
   flushLog(limitMs: number): Promise<void>;
+  /** How many threads this machine runs at once. */
+  coreCount(): number;
+  /** Starts another thread of this program: src/thread.ts runs in it. */
+  startThread(events: ThreadEvents): Thread;
+}
+
+/** Another thread of this program. */
+export interface Thread {
+  /** What is posted arrives in order. Nothing is taken back: whoever posts has to see to bounds. */
+  post(message: unknown): void;
+  /** Ends it wherever it stands; its sockets are closed. Nothing is heard of it any more. */
+  terminate(): void;
+}
+
+export interface ThreadEvents {
+  message(data: unknown): void;
+  /** Called once, unless it was terminated. @param why for people */
+  ended(why: string): void;
 }
 
 export type Cancel = () => void;
@@ -46,7 +66,35 @@ export function systemRuntime(): Runtime {
     randomHex: (byteCount) => crypto.getRandomValues(Buffer.alloc(byteCount)).toString("hex"),
     random: Math.random,
     fetch: (url, init) => fetch(url, init),
+    coreCount: availableParallelism,
+    startThread,
     ...standardErrorSink(),
+  };
+}
+
+function startThread({ message, ended }: ThreadEvents): Thread {
+  // Beside this file, in the source as well as in the binary, which has it as an entry point of its own.
+  const worker = new Worker(new URL("./thread.ts", import.meta.url));
+  let isOver = false;
+  let why: string | undefined;
+  worker.addEventListener("message", ({ data }) => {
+    if (!isOver) message(data);
+  });
+  worker.addEventListener("error", (event) => {
+    // Bun's message has the code around the place before it.
+    why ??= /^\w*(?:error|exception)\b.*/im.exec(event.message)?.[0] ?? event.message;
+  });
+  worker.addEventListener("close", ({ code }) => {
+    if (isOver) return;
+    isOver = true;
+    ended(why ?? `exit code ${code}`);
+  });
+  return {
+    post: (posted) => worker.postMessage(posted),
+    terminate() {
+      isOver = true;
+      worker.terminate();
+    },
   };
 }
 

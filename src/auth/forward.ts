@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { Config } from "../config/schema.ts";
 import type { Runtime } from "../runtime.ts";
 import { VERSION } from "../version.ts";
 import { UNKNOWN_ADDRESS } from "./address.ts";
@@ -42,6 +43,24 @@ export interface ForwardAuth {
   /** @param gone aborted when the client has left, so that nothing more is done for him: a Request's `signal` */
   check(credentials: Credentials, gone?: AbortSignal): Promise<ForwardVerdict>;
   stats(): { readonly running: number; readonly waiting: number; readonly cached: number };
+}
+
+/** As it is configured; undefined where CLIENT_AUTH_URL is not set. */
+export function forwardAuthOf(
+  config: Pick<Config, "CLIENT_AUTH_URL" | "CLIENT_AUTH_TIMEOUT_MS" | "CLIENT_AUTH_CACHE_MS">,
+  runtime: Runtime,
+  checkSecret: SecretCheck,
+): ForwardAuth | undefined {
+  return config.CLIENT_AUTH_URL === undefined
+    ? undefined
+    : createForwardAuth({
+        url: config.CLIENT_AUTH_URL,
+        timeoutMs: config.CLIENT_AUTH_TIMEOUT_MS,
+        cacheMs: config.CLIENT_AUTH_CACHE_MS,
+        checkSecret,
+        runtime,
+        fetch: runtime.fetch,
+      });
 }
 
 export interface ForwardAuthOptions {

@@ -1,4 +1,5 @@
 import { createHash, timingSafeEqual } from "node:crypto";
+import type { Config } from "../config/schema.ts";
 
 /**
  * Tells whether the secret that a worker or a backend presented is one of the hub's.
@@ -20,6 +21,19 @@ export function createSecretCheck(secrets: readonly string[]): SecretCheck {
     let matches = 0;
     for (const expected of accepted) matches += timingSafeEqual(candidate, expected) ? 1 : 0;
     return matches > 0 ? "accepted" : "wrong";
+  };
+}
+
+/** What workers and backends must present, and what operators may in its place. */
+export function secretChecks(
+  config: Pick<Config, "WORKER_SECRET" | "WORKER_SECRET_PREVIOUS" | "OPS_TOKEN">,
+): { readonly checkSecret: SecretCheck; readonly checkOperator: SecretCheck } {
+  const given = (secrets: readonly (string | undefined)[]): string[] =>
+    secrets.filter((secret) => secret !== undefined);
+  const secrets = given([config.WORKER_SECRET, config.WORKER_SECRET_PREVIOUS]);
+  return {
+    checkSecret: createSecretCheck(secrets),
+    checkOperator: createSecretCheck(given([...secrets, config.OPS_TOKEN])),
   };
 }
 

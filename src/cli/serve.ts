@@ -1,5 +1,6 @@
 import { type App, start } from "../app.ts";
 import { JournalError } from "../backplane/journal.ts";
+import { RedisError } from "../backplane/redis/error.ts";
 import type { Config } from "../config/schema.ts";
 import { ListenError } from "../edge/listener.ts";
 import { createLog } from "../observe/log.ts";
@@ -53,8 +54,8 @@ async function serve(
   try {
     app = await start(config, runtime, log);
   } catch (error) {
-    if (!(error instanceof JournalError || error instanceof ListenError)) throw error;
-    runtime.writeLog(`vectra-hub: ${error.message}`);
+    if (![JournalError, RedisError, ListenError].some((expected) => error instanceof expected)) throw error;
+    runtime.writeLog(`vectra-hub: ${(error as Error).message}`);
     return 1;
   }
   log.info?.("START", "serve", "Listening", {

@@ -62,6 +62,14 @@ export function crossCheck(settings: Settings): Problem[] {
       repair: "set only one of the two",
     });
   }
+  if (settings.UNIX_SOCKET !== undefined && settings.THREADS !== 1) {
+    problems.push({
+      key: "THREADS",
+      value: String(settings.THREADS),
+      why: "is set beside UNIX_SOCKET, and a unix socket serves one thread",
+      repair: "set only one of the two",
+    });
+  }
   if (settings.REDIS_URL !== undefined && settings.HISTORY_FILE !== undefined) {
     problems.push({
       key: "HISTORY_FILE",

@@ -16,6 +16,7 @@ import {
   settingNotes,
   text,
   textOr,
+  threads,
   websocketUrl,
 } from "./setting.ts";
 
@@ -32,6 +33,9 @@ export const configSchema = z.object({
     defaultNote: ":: (IPv4 and IPv6); loopback only while no secret is set",
   }),
   PORT: integer(0, 65_535, 8000, { help: "port to listen on; 0 takes a free one" }),
+  THREADS: threads(64, {
+    help: "how many threads serve connections; auto: as many as the machine has cores",
+  }),
   WS_PATHS: absolutePaths(["/ws", "/api/v1/ws"], { help: "paths of the WebSocket, separated by commas" }),
 
   WORKER_SECRET: secret({ help: "what a worker must present; development has a default" }),

@@ -42,6 +42,20 @@ function wholeNumber(min: number, max: number) {
     .pipe(z.number().min(min, reason).max(max, reason));
 }
 
+/** How many threads: a whole number from 1, or `auto`. */
+export function threads(max: number, notes: Help) {
+  const reason = `is neither auto nor a whole number from 1 to ${max}`;
+  const count = z
+    .string()
+    .regex(/^\d{1,4}$/, reason)
+    .transform(Number)
+    .pipe(z.number().min(1, reason).max(max, reason));
+  return z
+    .union([z.literal("auto"), count], reason)
+    .default(1)
+    .register(settingNotes, { defaultNote: "1", accepts: `auto | 1-${max}`, ...notes });
+}
+
 /** One word of a list. Without a fallback the setting may be missing. */
 export function oneOf<const Word extends string>(
   words: readonly Word[],

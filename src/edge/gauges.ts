@@ -1,18 +1,19 @@
-import type { Figures, WorkerState } from "../backplane/backplane.ts";
-import type { Hub } from "../hub/hub.ts";
-import { type LoopLag, processFigures } from "../observe/figures.ts";
+import type { Backplane, Figures, WorkerState } from "../backplane/backplane.ts";
+import { processFigures } from "../observe/figures.ts";
 import type { Registry } from "../observe/prometheus.ts";
 import type { Runtime } from "../runtime.ts";
 import { COMMIT, VERSION } from "../version.ts";
+import type { Census } from "./census.ts";
 
 export interface GaugesOptions {
   readonly runtime: Runtime;
-  readonly hub: Hub;
+  readonly census: Census;
+  readonly status: Backplane["status"];
   readonly figures: Figures;
   /** As it was when the page was asked for. */
   readonly worker: () => WorkerState["worker"];
   readonly registry: Registry;
-  readonly lag: LoopLag;
+  readonly worstLagSeconds: () => number;
   /** Wall clock. */
   readonly startedMs: number;
 }
@@ -20,23 +21,24 @@ export interface GaugesOptions {
 /** Registers what is not counted but read when Prometheus asks. */
 export function registerGauges({
   runtime,
-  hub,
+  census,
+  status,
   figures,
   worker,
   registry,
-  lag,
+  worstLagSeconds,
   startedMs,
 }: GaugesOptions): void {
   registry.gauge("vectra_connections", "Open connections.", () => {
-    const { client, worker } = hub.connections();
+    const { client, worker, sse } = census.connections();
     return {
       'type="client",transport="websocket"': client,
-      'type="client",transport="sse"': hub.sse.count(),
+      'type="client",transport="sse"': sse,
       'type="worker",transport="websocket"': worker,
     };
   });
   registry.gauge("vectra_worker_online", "1 while a worker is online.", () =>
-    hub.workers.status().status === "online" ? 1 : 0,
+    status().status === "online" ? 1 : 0,
   );
   registry.gauge(
     "vectra_worker_last_seen_seconds",
@@ -57,9 +59,9 @@ export function registerGauges({
   registry.gauge(
     "vectra_event_loop_lag_seconds",
     "Worst delay of a timer in the last 15 to 30 seconds.",
-    lag.worstSeconds,
+    worstLagSeconds,
   );
-  const { canary } = hub;
+  const { canary } = census;
   if (canary !== undefined) {
     registry.gauge(
       "vectra_canary_round_trip_seconds",

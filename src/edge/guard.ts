@@ -1,16 +1,13 @@
 import { clientAddress } from "../auth/address.ts";
 import { authorityOf } from "../auth/authority.ts";
 import { type CorsHeaders, corsHeaders, preflightHeaders } from "../auth/cors.ts";
-import { createFailureLimiter } from "../auth/failures.ts";
-import { createForwardAuth } from "../auth/forward.ts";
+import type { ForwardAuth } from "../auth/forward.ts";
 import { createOriginCheck } from "../auth/origin.ts";
-import type { SecretCheck } from "../auth/secret.ts";
 import type { Config } from "../config/schema.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics, Refusal } from "../observe/metrics.ts";
 import { CLOSE, type Close } from "../protocol/close.ts";
-import type { Runtime } from "../runtime.ts";
-import { createPlaces } from "./places.ts";
+import type { Limits } from "./limits.ts";
 import { type ProblemDetails, unavailable } from "./problem.ts";
 import { pathOf, queryOf } from "./target.ts";
 
@@ -46,10 +43,11 @@ export interface Guard {
 
 export interface GuardOptions {
   readonly config: Config;
-  readonly runtime: Runtime;
   readonly log: Log;
   readonly metrics: Metrics;
-  readonly checkSecret: SecretCheck;
+  readonly limits: Limits;
+  /** Asks CLIENT_AUTH_URL; undefined where that is not set. */
+  readonly forwardAuth: Pick<ForwardAuth, "check"> | undefined;
 }
 
 /** When those who found no place, or no answer of forward-auth, may try again. */
@@ -58,23 +56,9 @@ const RETRY_AFTER_S = 5;
 /** Bun's own limit for a connection on which nothing happens. */
 export const IDLE_TIMEOUT_S = 10;
 
-export function createGuard({ config, runtime, log, metrics, checkSecret }: GuardOptions): Guard {
+export function createGuard({ config, log, metrics, limits, forwardAuth }: GuardOptions): Guard {
   const trustedProxies = config.TRUST_PROXY;
   const origins = createOriginCheck(config.ALLOWED_ORIGINS);
-  const places = createPlaces(config.MAX_CONNECTIONS, config.MAX_CONNECTIONS_PER_ADDRESS);
-  const failures = createFailureLimiter(runtime, config.WRONG_SECRETS_PER_MINUTE);
-  const forwardAuth =
-    config.CLIENT_AUTH_URL === undefined
-      ? undefined
-      : createForwardAuth({
-          url: config.CLIENT_AUTH_URL,
-          timeoutMs: config.CLIENT_AUTH_TIMEOUT_MS,
-          cacheMs: config.CLIENT_AUTH_CACHE_MS,
-          checkSecret,
-          runtime,
-          fetch: runtime.fetch,
-        });
-
   const ownAuthority = (request: Request) =>
     authorityOf(request.headers, { trustedProxies, tls: config.tls !== undefined });
   const originOf = (request: Request): string | null => request.headers.get("origin");
@@ -140,7 +124,7 @@ export function createGuard({ config, runtime, log, metrics, checkSecret }: Guar
     cors: (request) => corsHeaders(origins, originOf(request), ownAuthority(request)),
     preflight: (request) => preflightHeaders(origins, originOf(request), ownAuthority(request)),
     admit(request, server, address) {
-      const place = places.take(address);
+      const place = limits.take(address);
       if (!place.ok) {
         const detail =
           place.reason === "capacity" ? "the hub is at capacity" : "too many connections from this address";
@@ -158,7 +142,7 @@ export function createGuard({ config, runtime, log, metrics, checkSecret }: Guar
     },
     identify: (request, server) => ask(request, server, addressOf(request, server)),
     wrongSecret(address) {
-      const { retryAfterS, crossed } = failures.count(address);
+      const { retryAfterS, crossed } = limits.failure(address);
       if (retryAfterS === 0) return undefined;
       if (crossed) log.warning?.("SECURITY", "guard", "Too Many Wrong Secrets", { address });
       metrics.refusals.add("too_many_failures");

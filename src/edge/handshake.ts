@@ -67,6 +67,7 @@ export function createHandshake({ runtime, log, metrics, guard, checkSecret }: H
       lastSeenMs: nowMs,
       lastPingMs: nowMs,
       retired: false,
+      isSubscribed: false,
       replay: undefined,
       token: clientType === "worker" ? runtime.randomHex(16) : "",
       commands: [],

@@ -1,12 +1,16 @@
-import type { Check, Figures } from "../backplane/backplane.ts";
+import type { Check, Figures, Maybe } from "../backplane/backplane.ts";
 import type { Canary } from "../hub/canary.ts";
 import { json } from "./problem.ts";
+
+export function live(): Response {
+  return json(200, { status: "ok" });
+}
 
 export interface Health {
   /** `GET /healthz`: the process is up. */
   live(): Response;
   /** `GET /readyz`: it may be sent traffic; 503 while it may not. */
-  ready(): Response;
+  ready(): Maybe<Response>;
   /** From now on it is not ready. */
   stopping(): void;
 }
@@ -14,12 +18,12 @@ export interface Health {
 /** @param bridge what the bridge says of itself; undefined where there is none */
 export function createHealth(
   figures: Pick<Figures, "checks">,
-  canary: Canary | undefined,
+  canary: Pick<Canary, "isOverdue"> | undefined,
   bridge: () => Check | undefined,
 ): Health {
   let isStopping = false;
   return {
-    live: () => json(200, { status: "ok" }),
+    live,
     ready() {
       const bridgeCheck = bridge();
       const checks: Record<string, Check> = {
@@ -37,7 +41,7 @@ export function createHealth(
   };
 }
 
-function canaryCheck(canary: Canary): Check {
+function canaryCheck(canary: Pick<Canary, "isOverdue">): Check {
   return canary.isOverdue()
     ? { ok: false, detail: "what is published does not reach the hub's own subscriber" }
     : { ok: true };

@@ -12,14 +12,17 @@ export interface ListenerOptions {
   readonly config: Config;
   readonly log: Log;
   readonly routes: Record<string, Handler>;
-  readonly websocket: WebSocketHandler<Connection>;
+  /** Left out where no path speaks WebSocket. */
+  readonly websocket?: WebSocketHandler<Connection>;
 }
 
 /** Says in one line why the hub cannot listen, and what to do about it. */
 export class ListenError extends Error {}
 
+const NO_WEBSOCKET: WebSocketHandler<Connection> = { message: () => undefined };
+
 /** The common part of the main listener and of that for operators. */
-function serveOptions({ config, log, routes, websocket }: ListenerOptions) {
+function serveOptions({ config, log, routes, websocket = NO_WEBSOCKET }: ListenerOptions) {
   return {
     // True in a compiled binary unless told otherwise, and its error page shows source.
     development: false,
@@ -43,13 +46,14 @@ function serveOptions({ config, log, routes, websocket }: ListenerOptions) {
 
 /**
  * Opens a listener on a TCP port.
+ * @param isShared other threads of this process listen there, too
  * @throws {ListenError}
  */
 export function listenTcp(
   options: ListenerOptions,
   host: string,
   port: number,
-  tls?: { readonly cert: string; readonly key: string },
+  { tls, isShared = false }: { readonly tls?: Config["tls"]; readonly isShared?: boolean } = {},
 ): Server<Connection> {
   const listen = (hostname: string): Server<Connection> =>
     Bun.serve({
@@ -57,7 +61,7 @@ export function listenTcp(
       hostname,
       port,
       // With `development: false` this is on unless told otherwise, and a second hub would silently take half the traffic.
-      reusePort: false,
+      reusePort: isShared,
       ...(tls === undefined ? {} : { tls }),
     });
   try {
@@ -120,7 +124,8 @@ function codeOf(error: unknown): unknown {
 }
 
 /** The address as a person would open it. */
-export function urlOf(host: string, port: number, scheme: "http" | "https"): string {
+export function urlOf({ HOST: host, tls }: Pick<Config, "HOST" | "tls">, port = 0): string {
+  const scheme = tls === undefined ? "http" : "https";
   if (host === "::" || host === "0.0.0.0") return `${scheme}://localhost:${port}`;
   return `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }

@@ -87,8 +87,8 @@ export interface OpsRoutesOptions {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly guard: Guard;
-  readonly health: Health;
-  readonly ops: Ops;
+  readonly health: Pick<Health, "live" | "ready">;
+  readonly ops: Pick<Ops, "metrics" | "stats">;
   /** Takes the worker secret and OPS_TOKEN. */
   readonly checkOperator: SecretCheck;
 }

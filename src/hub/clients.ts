@@ -8,6 +8,7 @@ import { statusMessage, type WorkerStatus } from "../protocol/status.ts";
 import { allOf, ofType, POSITIONS } from "../protocol/topics.ts";
 import { retire, type Socket } from "./connection.ts";
 import type { Fanout } from "./fanout.ts";
+import type { AudienceListener } from "./feeds.ts";
 import type { Replay, Replays } from "./replay.ts";
 import { type Start, withStart } from "./resume.ts";
 
@@ -21,12 +22,13 @@ export interface ClientsOptions {
   readonly replays: Replays;
   readonly status: () => WorkerStatus;
   readonly send: (socket: Socket, text: string) => void;
+  readonly audience: AudienceListener | undefined;
   readonly metrics: Pick<Metrics, "resumes" | "replayed">;
 }
 
 /** @returns what greets a dashboard: the status alone in raw framing; hello, what it missed, and live in stream framing */
 export function createClients(options: ClientsOptions): (socket: Socket) => void {
-  const { config, backplane, fanout, replays, status, send, metrics } = options;
+  const { config, backplane, fanout, replays, status, send, audience, metrics } = options;
   const bufferLimitBytes = Math.min(REPLAY_BUFFER_BYTES, config.SLOW_CONSUMER_BYTES / 4);
 
   const subscribe = (socket: Socket): void => {
@@ -34,11 +36,13 @@ export function createClients(options: ClientsOptions): (socket: Socket) => void
     if (types === undefined) socket.subscribe(allOf(framing));
     else for (const type of types) socket.subscribe(ofType(framing, type));
     if (framing === "stream") socket.subscribe(POSITIONS);
+    socket.data.isSubscribed = true;
+    audience?.(types, "websocket", 1);
   };
 
   const goLive = (socket: Socket): void => {
     socket.data.replay = undefined;
-    send(socket, liveJson(backplane.cursorAt(fanout.liveOffset()), status()));
+    send(socket, liveJson(fanout.liveCursor(), status()));
     subscribe(socket);
   };
 

@@ -31,6 +31,8 @@ export interface Connection {
   lastPingMs: number;
   /** Nothing more is taken from this socket: it was replaced, timed out, or is being closed. */
   retired: boolean;
+  /** It is live: every message that passes its filter goes to it. */
+  isSubscribed: boolean;
   /** Set while the client catches up. */
   replay: Replay | undefined;
   /** What a client may still send; undefined where there is no limit. */
@@ -63,4 +65,20 @@ export interface Socket {
 export function retire(socket: Socket, { code, reason }: Close): void {
   socket.data.retired = true;
   socket.close(code, reason);
+}
+
+/** Open WebSockets; `clientStream` is the stream-framed part of `client`. */
+export interface ConnectionCounts {
+  readonly client: number;
+  readonly clientStream: number;
+  readonly worker: number;
+}
+
+export function countConnections(sockets: Iterable<Socket>): ConnectionCounts {
+  const counts = { client: 0, clientStream: 0, worker: 0 };
+  for (const { data } of sockets) {
+    counts[data.clientType] += 1;
+    if (data.clientType === "client" && data.framing === "stream") counts.clientStream += 1;
+  }
+  return counts;
 }

@@ -26,17 +26,29 @@ export interface Drain {
   rest(): Promise<void>;
 }
 
-/** @param spreadMs 0: with 1001, all in one turn; else with 1012, over so long */
-export function createDrain(
-  runtime: Runtime,
-  sockets: ReadonlySet<Socket>,
-  sse: SseClients,
-  spreadMs: number,
-): Drain {
+export interface DrainOptions {
+  readonly runtime: Runtime;
+  readonly sockets: ReadonlySet<Socket>;
+  readonly sse: SseClients;
+  /** 0: with 1001, all in one turn; else with 1012, over so long. */
+  readonly spreadMs: number;
+  readonly share?: Share | undefined;
+}
+
+/** What a hub that is one of several in its process has to know of the others. */
+export interface Share {
+  /** How many connections come back, of all hubs. */
+  readonly connections: number;
+  /** From 0 up to 1: so much of the time between two of its clients it starts after the first hub, so that they take turns. */
+  readonly phase: number;
+}
+
+export function createDrain({ runtime, sockets, sse, spreadMs, share }: DrainOptions): Drain {
   const close = spreadMs === 0 ? CLOSE.goingAway : CLOSE.restart;
   const all = (clientType: ClientType): Socket[] =>
     [...sockets].filter((socket) => socket.data.clientType === clientType);
-  const reconnectSpreadMs = RECONNECT_SPREAD_MS + RECONNECT_PER_CLIENT_MS * (sockets.size + sse.count());
+  const reconnectSpreadMs =
+    RECONNECT_SPREAD_MS + RECONNECT_PER_CLIENT_MS * (share?.connections ?? sockets.size + sse.count());
   const reconnectAfterMs = (): number => RECONNECT_MIN_MS + Math.floor(runtime.random() * reconnectSpreadMs);
 
   const toSocket = (socket: Socket): Farewell => ({
@@ -56,7 +68,7 @@ export function createDrain(
     const startedMs = runtime.monotonicMs();
     let left = farewells.map((farewell, at) => ({
       farewell,
-      dueMs: startedMs + (overMs * at) / farewells.length,
+      dueMs: startedMs + (overMs * (at + (share?.phase ?? 0))) / farewells.length,
     }));
     while (left.length > 0) {
       const nowMs = runtime.monotonicMs();

@@ -22,6 +22,8 @@ export interface Fanout {
   idle(): Promise<void> | undefined;
   /** The newest offset that has been sent to those who are live: where a newcomer joins. */
   liveOffset(): number;
+  /** The cursor that names it. */
+  liveCursor(): string;
   receivers(type: string | undefined): Receivers;
   /** Tells stream-framed clients how far the stream is. */
   tellPosition(): void;
@@ -57,6 +59,8 @@ export interface FanoutOptions {
 export function createFanout(options: FanoutOptions): Fanout {
   const { pubSub, feeds, runtime, sent, metrics } = options;
   let live = options.startOffset;
+  /** The last that was sent; undefined where nothing has been since the start. */
+  let lastCursor: string | undefined;
   /** Entries in the history but not sent yet; empty but for batches. */
   let pending: Entry[] = [];
   let pendingBytes = 0;
@@ -90,12 +94,14 @@ export function createFanout(options: FanoutOptions): Fanout {
     metrics.deliveredBytes.add("websocket", subscribers * entry.byteCount);
     feeds.push(entry);
     live = entry.offset;
+    lastCursor = entry.cursor;
     if (live % options.positionEvery === 0) tellPosition();
   };
 
   const tellPosition = (): void => {
-    if (pubSub.subscriberCount(POSITIONS) > 0) publish(POSITIONS, positionJson(options.cursorAt(live)));
+    if (pubSub.subscriberCount(POSITIONS) > 0) publish(POSITIONS, positionJson(liveCursor()));
   };
+  const liveCursor = (): string => lastCursor ?? options.cursorAt(live);
 
   const receivers = (type: string | undefined): Receivers => {
     let websocket = pubSub.subscriberCount(allOf("raw")) + pubSub.subscriberCount(allOf("stream"));
@@ -167,12 +173,14 @@ export function createFanout(options: FanoutOptions): Fanout {
     catchUp,
     idle: () => (pending.length === 0 ? undefined : new Promise((resolve) => idleWaiters.push(resolve))),
     liveOffset: () => live,
+    liveCursor,
     receivers,
     tellPosition,
     restart(offset) {
       pending = [];
       pendingBytes = 0;
       live = offset;
+      lastCursor = undefined;
       for (const resolve of idleWaiters.splice(0)) resolve();
     },
   };

@@ -1,8 +1,11 @@
 import type { Entry } from "../backplane/backplane.ts";
-import type { Metrics } from "../observe/metrics.ts";
+import type { Metrics, Transport } from "../observe/metrics.ts";
 import { passes, type TypeFilter } from "../protocol/filter.ts";
 import { sseMessage } from "../protocol/sse.ts";
 import type { Runtime } from "../runtime.ts";
+
+/** Told of every connection that goes live, and of every one that was live and ends: what it takes, and one more or less. */
+export type AudienceListener = (types: TypeFilter, transport: Transport, by: 1 | -1) => void;
 
 /** A live SSE stream: takes whole chunks. */
 export interface Feed {
@@ -34,6 +37,7 @@ interface Group {
 export function createFeeds(
   runtime: Pick<Runtime, "soon">,
   metrics: Pick<Metrics, "deliveries" | "deliveredBytes">,
+  audience?: AudienceListener,
 ): Feeds {
   /** Feeds with the same filter share one encoded chunk. */
   const groups = new Map<string, Group>();
@@ -71,11 +75,14 @@ export function createFeeds(
       const group = groups.get(key);
       if (group === undefined) groups.set(key, { types: feed.types, feeds: new Set([feed]) });
       else group.feeds.add(feed);
+      audience?.(feed.types, "sse", 1);
     },
     leave(feed) {
       const key = groupKey(feed.types);
       const group = groups.get(key);
-      if (group?.feeds.delete(feed) && group.feeds.size === 0) groups.delete(key);
+      if (group?.feeds.delete(feed) !== true) return;
+      if (group.feeds.size === 0) groups.delete(key);
+      audience?.(feed.types, "sse", -1);
     },
     count(type) {
       let count = 0;

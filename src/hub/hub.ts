@@ -9,10 +9,10 @@ import type { Runtime } from "../runtime.ts";
 import { type Canary, startCanary } from "./canary.ts";
 import { createClients } from "./clients.ts";
 import { type Commands, createCommands } from "./commands.ts";
-import { retire, type Socket } from "./connection.ts";
-import { createDrain, FLUSH_LIMIT_MS } from "./drain.ts";
+import { type ConnectionCounts, countConnections, retire, type Socket } from "./connection.ts";
+import { createDrain, type Drain, FLUSH_LIMIT_MS, type Share } from "./drain.ts";
 import { createFanout, type PubSub } from "./fanout.ts";
-import { createFeeds } from "./feeds.ts";
+import { type AudienceListener, createFeeds } from "./feeds.ts";
 import { createFloodGuard } from "./flood.ts";
 import { startLiveness } from "./liveness.ts";
 import { createPublisher, type Publisher } from "./publisher.ts";
@@ -50,13 +50,14 @@ export interface Hub extends SocketEvents {
   turn(): Promise<void> | undefined;
   /** Undefined where CANARY_INTERVAL_MS is 0. */
   readonly canary: Canary | undefined;
-  /** Open WebSockets; `clientStream` is the stream-framed part of `client`. */
-  connections(): { readonly client: number; readonly clientStream: number; readonly worker: number };
+  connections(): ConnectionCounts;
   /**
-   * Says goodbye to every connection and ends it, workers last: with 1001 at once, or with 1012 spread over `spreadMs`.
-   * The stream goes on for those who are still there.
+   * Says goodbye to every client and ends it: with 1001 at once, or with 1012 spread over `spreadMs`. The stream goes on for
+   * those who are still there.
    */
-  stop(spreadMs: number): Promise<void>;
+  drain(spreadMs: number, share?: Share): Promise<void>;
+  /** The same for whoever is left, at once: clients first, workers last. */
+  stop(): Promise<void>;
 }
 
 export interface HubOptions {
@@ -66,10 +67,12 @@ export interface HubOptions {
   readonly backplane: Backplane;
   readonly pubSub: PubSub;
   readonly metrics: Metrics;
+  readonly audience?: AudienceListener;
 }
 
 /** Wires the parts of the hub together. */
-export function createHub({ config, runtime, log, backplane, pubSub, metrics }: HubOptions): Hub {
+export function createHub(options: HubOptions): Hub {
+  const { config, runtime, log, backplane, pubSub, metrics, audience } = options;
   const sockets = new Set<Socket>();
   const slow = createSlowConsumers(config, runtime, sockets, (socket, bufferedBytes) => {
     metrics.slowConsumers.add("websocket");
@@ -77,7 +80,7 @@ export function createHub({ config, runtime, log, backplane, pubSub, metrics }: 
   });
   const send = (socket: Socket, text: string): void => slow.sent(socket.send(text), text.length);
 
-  const feeds = createFeeds(runtime, metrics);
+  const feeds = createFeeds(runtime, metrics, audience);
   const fanout = createFanout({
     pubSub,
     feeds,
@@ -104,7 +107,16 @@ export function createHub({ config, runtime, log, backplane, pubSub, metrics }: 
   const workers = createWorkers(backplane, runtime);
   const commands = createCommands(config, backplane);
   const onWorkerFrame = createWorkerFrames({ log, backplane, publisher, commands, send });
-  const greet = createClients({ config, backplane, fanout, replays, status: workers.status, send, metrics });
+  const greet = createClients({
+    config,
+    backplane,
+    fanout,
+    replays,
+    status: workers.status,
+    send,
+    audience,
+    metrics,
+  });
   const sse = createSseClients({
     config,
     runtime,
@@ -151,6 +163,10 @@ export function createHub({ config, runtime, log, backplane, pubSub, metrics }: 
   const leave = (socket: Socket): void => {
     sockets.delete(socket);
     if (socket.data.replay !== undefined) replays.stop(socket.data.replay);
+    if (socket.data.isSubscribed) {
+      socket.data.isSubscribed = false;
+      audience?.(socket.data.types, "websocket", -1);
+    }
     if (socket.data.clientType !== "worker") return;
     workers.leave(socket);
   };
@@ -178,6 +194,14 @@ export function createHub({ config, runtime, log, backplane, pubSub, metrics }: 
     sse.cutAll();
   };
 
+  let drain: Drain | undefined;
+  /** What receipts have been given for goes to everybody who was there then, and what has been taken gets its receipt. */
+  const settle = (): Promise<void> =>
+    Promise.race([
+      new Promise<void>((resolve) => backplane.barrier(resolve)).then(fanout.idle),
+      new Promise<void>((resolve) => runtime.after(FLUSH_LIMIT_MS, resolve)),
+    ]);
+
   backplane.start({
     entries: fanout.deliver,
     reset: sendBack,
@@ -201,14 +225,7 @@ export function createHub({ config, runtime, log, backplane, pubSub, metrics }: 
     sse,
     turn: fanout.idle,
     canary,
-    connections() {
-      const counts = { client: 0, clientStream: 0, worker: 0 };
-      for (const { data } of sockets) {
-        counts[data.clientType] += 1;
-        if (data.clientType === "client" && data.framing === "stream") counts.clientStream += 1;
-      }
-      return counts;
-    },
+    connections: () => countConnections(sockets),
     open(socket) {
       const { connId, clientType, framing, refusal } = socket.data;
       if (refusal !== undefined) {
@@ -259,18 +276,18 @@ export function createHub({ config, runtime, log, backplane, pubSub, metrics }: 
       }
       leave(socket);
     },
-    async stop(spreadMs) {
-      const drain = createDrain(runtime, sockets, sse, spreadMs);
-      // The rest of a batch whose receipt has been given goes to everybody who was there then.
-      await Promise.race([
-        fanout.idle(),
-        new Promise<void>((resolve) => runtime.after(FLUSH_LIMIT_MS, resolve)),
-      ]);
+    async drain(spreadMs, share) {
+      drain = createDrain({ runtime, sockets, sse, spreadMs, share });
+      await settle();
       await drain.clients();
+    },
+    async stop() {
+      await settle();
       // From here on nobody is told of a worker that goes only because the hub does.
       backplane.farewell();
       canary?.stop();
       fanout.catchUp();
+      drain ??= createDrain({ runtime, sockets, sse, spreadMs: 0 });
       await drain.rest();
       stopLiveness();
       stopHeartbeat();

@@ -18,13 +18,16 @@ export interface Start {
  */
 function decideStart(
   backplane: Pick<Backplane, "cursorAt">,
-  fanout: Pick<Fanout, "liveOffset">,
+  fanout: Pick<Fanout, "liveOffset" | "liveCursor">,
   since: string | undefined,
   located: Located | undefined,
 ): Start {
   if (located?.ok !== true) {
-    const offset = fanout.liveOffset();
-    return { offset, cursor: backplane.cursorAt(offset), resumed: located?.reason ?? "none" };
+    return {
+      offset: fanout.liveOffset(),
+      cursor: fanout.liveCursor(),
+      resumed: located?.reason ?? "none",
+    };
   }
   // The very cursor that was asked for: after a restart the same position has another one as well.
   const cursor = since === undefined || since === EARLIEST ? backplane.cursorAt(located.offset) : since;
@@ -38,7 +41,7 @@ function decideStart(
  */
 export function withStart(
   backplane: Pick<Backplane, "barrier" | "locate" | "cursorAt">,
-  fanout: Pick<Fanout, "liveOffset">,
+  fanout: Pick<Fanout, "liveOffset" | "liveCursor">,
   connection: { readonly since: string | undefined; readonly isGone: () => boolean },
   goOn: (start: Start) => void,
   failed: () => void,

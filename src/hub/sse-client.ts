@@ -81,8 +81,8 @@ interface Open {
   readonly replay: Replay;
   /** Has it been greeted? */
   hasBegun: boolean;
-  /** Where this stream stands; undefined once it is live. */
-  replayOffset: number | undefined;
+  /** The cursor at which this stream stands; undefined once it is live. */
+  replayCursor: string | undefined;
 }
 
 export function createSseClients(options: SseClientsOptions): SseClients {
@@ -106,8 +106,8 @@ export function createSseClients(options: SseClientsOptions): SseClients {
   };
 
   const goLive = (client: Open): void => {
-    client.replayOffset = undefined;
-    const cursor = backplane.cursorAt(fanout.liveOffset());
+    client.replayCursor = undefined;
+    const cursor = fanout.liveCursor();
     client.sink.write(encoder.encode(sseEvent("live", liveJson(cursor, status()), cursor)));
     feeds.join(client.feed);
   };
@@ -122,7 +122,7 @@ export function createSseClients(options: SseClientsOptions): SseClients {
       sink,
       openedMs: runtime.monotonicMs(),
       hasBegun: false,
-      replayOffset: undefined,
+      replayCursor: undefined,
       feed: {
         types,
         write(chunk) {
@@ -134,7 +134,7 @@ export function createSseClients(options: SseClientsOptions): SseClients {
         write(entries) {
           const passing = entries.filter((entry) => passes(types, entry.type));
           metrics.replayed.add("sse", passing.length);
-          client.replayOffset = entries.at(-1)?.offset;
+          client.replayCursor = entries.at(-1)?.cursor ?? client.replayCursor;
           if (passing.length > 0) sink.write(encoder.encode(passing.map(sseMessage).join("")));
         },
         isBackedUp: () => sink.bufferedBytes() > bufferLimitBytes,
@@ -162,7 +162,7 @@ export function createSseClients(options: SseClientsOptions): SseClients {
     if (offset === fanout.liveOffset()) {
       goLive(client);
     } else {
-      client.replayOffset = offset;
+      client.replayCursor = cursor;
       replays.start(client.replay, offset);
     }
   };
@@ -185,14 +185,14 @@ export function createSseClients(options: SseClientsOptions): SseClients {
     },
     heartbeat() {
       feeds.flush();
-      const live = encoder.encode(sseHeartbeat(backplane.cursorAt(fanout.liveOffset())));
+      const live = encoder.encode(sseHeartbeat(fanout.liveCursor()));
       for (const client of open) {
         // A peer that takes nothing is not told apart from a slow one by TCP for minutes.
         if (client.sink.stalledMs() > config.HEARTBEAT_TIMEOUT_MS) client.replay.abandon("stalled");
         else if (isTooOld(client)) end(client);
         else if (!client.hasBegun) continue;
-        else if (client.replayOffset === undefined) client.feed.write(live);
-        else client.sink.write(encoder.encode(sseHeartbeat(backplane.cursorAt(client.replayOffset))));
+        else if (client.replayCursor === undefined) client.feed.write(live);
+        else client.sink.write(encoder.encode(sseHeartbeat(client.replayCursor)));
       }
     },
     farewells(reconnectAfterMs) {

@@ -24,10 +24,16 @@ export interface Registry {
   /** @param bounds upper bounds of the buckets, in ascending order; +Inf is added */
   histogram(name: string, help: string, bounds: readonly number[]): Histogram;
   render(): string;
+  /** What has been counted since this was last called, in the order in which counters and histograms were made. */
+  take(): readonly number[];
+  /** Adds what the registry of another thread, with the same counters and histograms, has given. */
+  add(counts: readonly number[]): void;
 }
 
 export function createRegistry(): Registry {
   const families: (() => string)[] = [];
+  /** Every number that is counted here. */
+  const cells: { read(): number; write(value: number): void }[] = [];
   const head = (name: string, help: string, type: string): string =>
     `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`;
   const single = (name: string, help: string, type: string, read: () => number): void => {
@@ -38,6 +44,14 @@ export function createRegistry(): Registry {
     counter(name, help, labelName, labels) {
       // A record and not a Map: each message is counted several times.
       const values: Record<string, number> = Object.fromEntries(labels.map((label) => [label, 0]));
+      for (const label of labels) {
+        cells.push({
+          read: () => values[label] ?? 0,
+          write(value) {
+            values[label] = value;
+          },
+        });
+      }
       families.push(() => {
         const lines = labels.map((label) => `${name}{${labelName}="${label}"} ${values[label]}\n`);
         return head(name, help, "counter") + lines.join("");
@@ -65,6 +79,20 @@ export function createRegistry(): Registry {
     histogram(name, help, bounds) {
       const counts = new Array<number>(bounds.length + 1).fill(0);
       let sum = 0;
+      for (const at of counts.keys()) {
+        cells.push({
+          read: () => counts[at] ?? 0,
+          write(value) {
+            counts[at] = value;
+          },
+        });
+      }
+      cells.push({
+        read: () => sum,
+        write(value) {
+          sum = value;
+        },
+      });
       families.push(() => {
         let cumulative = 0;
         const lines = counts.map((count, at) => {
@@ -83,5 +111,16 @@ export function createRegistry(): Registry {
       };
     },
     render: () => families.map((family) => family()).join(""),
+    take: () =>
+      cells.map((cell) => {
+        const counted = cell.read();
+        cell.write(0);
+        return counted;
+      }),
+    add(counts) {
+      cells.forEach((cell, at) => {
+        cell.write(cell.read() + (counts[at] ?? 0));
+      });
+    },
   };
 }

@@ -65,6 +65,10 @@ export function createFakeRuntime(seed = 1): FakeRuntime {
     fetch: () => Promise.reject(new Error("the fake runtime reaches no network")),
     writeLog: (line) => void logLines.push(line),
     flushLog: () => Promise.resolve(),
+    coreCount: () => 1,
+    startThread() {
+      throw new Error("the fake runtime starts no threads");
+    },
     advance(byMs) {
       const endMs = elapsedMs + byMs;
       for (let timer = nextDue(endMs); timer !== undefined; timer = nextDue(endMs)) {

@@ -77,8 +77,8 @@ describe("a place is free again", () => {
   const endings: Record<string, (hub: Hub) => Promise<void>> = {
     "after a close": async (hub) => {
       await using client = await untilEntered(() => enter(hub));
-      client.close(1000);
       await client.nextText();
+      client.close(1000);
       await client.nextClose();
     },
     "after a reset": async (hub) => {
