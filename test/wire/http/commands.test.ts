@@ -2,7 +2,14 @@ import { describe, expect, test } from "bun:test";
 import { acceptedOf, sendCommand, stateOf } from "../../support/api.ts";
 import { OPCODE } from "../../support/frame.ts";
 import { type Hub, startHub } from "../../support/hub.ts";
-import { joinClient, joinRawClient, joinRawWorker, joinWorker, online } from "../../support/parties.ts";
+import {
+  joinClient,
+  joinRawClient,
+  joinRawWorker,
+  joinWorker,
+  OFFLINE,
+  online,
+} from "../../support/parties.ts";
 import type { RawSocket } from "../../support/rawsocket.ts";
 import { testThatNeeds } from "../../support/skip.ts";
 import { HAS_VECTRA_WORKER, startVectraWorker, VECTRA_WORKER_NEEDS } from "../../support/vectra.ts";
@@ -141,12 +148,13 @@ describe("the pong", () => {
 describe("unacknowledged commands are sent again to the next worker", () => {
   test("that registers, in order and before new ones; acknowledged ones are not", async () => {
     await using hub = await startHub();
+    await using client = await joinClient(hub);
     await using first = await joinRawWorker(hub);
     const ids = await sendMany(hub, 4);
     await nextCommands(first, 4);
     await pong(first, ids[1] ?? "");
     first.close(1000);
-    await first.nextClose();
+    for (const status of [online(), OFFLINE]) expect(await client.next()).toBe(status);
     ids.push(...(await sendMany(hub, 1, 5)));
 
     await using second = await joinRawWorker(hub);
