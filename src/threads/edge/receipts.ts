@@ -32,9 +32,9 @@ export function createReceipts(
     sentBytes = 0;
   };
   const look = (): void => {
+    if (isWaiting) return;
     const rest = turn();
     if (rest !== undefined) {
-      if (isWaiting) return;
       isWaiting = true;
       void rest.then(() => {
         isWaiting = false;
