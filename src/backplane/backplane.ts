@@ -225,7 +225,8 @@ export interface Backplane {
   canTake(token: string): void;
   sendCommand(command: NewCommand): void;
   command(id: string): Maybe<CommandRecord | undefined>;
-  acknowledge(ids: readonly string[]): void;
+  /** @param worker counts only while the worker with this token is registered; without it, from whomever it comes */
+  acknowledge(ids: readonly string[], worker?: string): void;
 
   /** Publishes what conflation holds back, for good. */
   flush(): void;

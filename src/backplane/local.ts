@@ -143,7 +143,9 @@ export function createLocalBackplane({ config, runtime, log, metrics }: LocalOpt
     canTake: queue.canTake,
     sendCommand: (command) => command.done(queue.send(command)),
     command: queue.find,
-    acknowledge: queue.acknowledge,
+    acknowledge(ids, worker) {
+      if (worker === undefined || registry.has(worker)) queue.acknowledge(ids);
+    },
     flush: intake.stop,
     farewell() {
       registry.stop();

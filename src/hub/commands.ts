@@ -81,7 +81,9 @@ export function createCommands(
       // A peer may answer only the newest of several pings (RFC 6455, section 5.5.3), and frames arrive in order: so this
       // acknowledges everything that was sent on this socket before it, too.
       const answered = socket.data.sentCommands.indexOf(payload) + 1;
-      if (answered > 0) backplane.acknowledge(socket.data.sentCommands.splice(0, answered));
+      if (answered > 0) {
+        backplane.acknowledge(socket.data.sentCommands.splice(0, answered), socket.data.token);
+      }
     },
   };
 }

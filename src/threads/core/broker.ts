@@ -154,7 +154,7 @@ export function createBroker({ backplane, seats, gate, after }: BrokerOptions): 
         takeTaken(seat, op.token, op.commands, op.bytes);
         return true;
       case "acknowledge":
-        backplane.acknowledge(op.ids);
+        backplane.acknowledge(op.ids, op.worker);
         return true;
       case "seen":
         lastSeen.take(seat, op);

@@ -136,7 +136,7 @@ export function createPort(options: PortOptions): Port {
       );
     },
     command: (command) => questions.promise<CommandRecord | undefined>({ op: "command", command }),
-    acknowledge: (ids) => outbox.say({ op: "acknowledge", ids }),
+    acknowledge: (ids, worker) => outbox.say({ op: "acknowledge", ids, worker }),
     // How the whole process ends is the core's to say.
     flush: () => undefined,
     farewell: () => undefined,

@@ -63,7 +63,7 @@ export type ToCore =
   | { readonly op: "leave" | "ready"; readonly token: string }
   /** A worker has taken so many of the commands, and bytes of them, that it was sent. */
   | { readonly op: "taken"; readonly token: string; readonly commands: number; readonly bytes: number }
-  | { readonly op: "acknowledge"; readonly ids: readonly string[] }
+  | { readonly op: "acknowledge"; readonly ids: readonly string[]; readonly worker?: string | undefined }
   /** When something last came from a worker. `id` where the core has asked. */
   | {
       readonly op: "seen";
