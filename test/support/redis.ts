@@ -155,6 +155,6 @@ let shared: Promise<Redis> | undefined;
 /** One for all tests of this process that bring a prefix of their own. It ends with the process. */
 export function sharedRedis(): Promise<Redis> {
   // An acknowledgement must be worth as much as from a hub by itself: it outlives the hub, not the machine.
-  shared ??= startRedis();
+  if (shared === undefined) shared = startRedis();
   return shared;
 }
