@@ -55,6 +55,13 @@ describe("a start is refused with one line for people:", () => {
     expect(node.logLines.join("\n")).not.toContain("right");
   });
 
+  test("a wrong password of a user, though Redis serves those who have none", async () => {
+    await using redis = await startRedis();
+    await redis.cli("ACL", "SETUSER", "hub", "on", ">right", "~*", "+@all");
+    const message = await refusal(`redis://hub:wr0ng@127.0.0.1:${redis.port}`);
+    expect(message).toContain("refuses the user or the password");
+  });
+
   test("a Redis that is too old", async () => {
     const info = "# Server\r\nredis_version:6.0.16\r\nrun_id:0123\r\n";
     const server = fakeServer((name) =>

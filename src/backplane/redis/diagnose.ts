@@ -31,11 +31,11 @@ export async function diagnose(url: string, timeoutMs: number, runtime: Runtime)
 function judge(answer: string): Error | undefined {
   const refused = /^-(\w+)[^\r]*/m.exec(answer);
   if (refused?.[1] === "LOADING") return new LinkError("Redis is still loading its data");
-  if (
-    refused !== null &&
-    /^(WRONGPASS|NOAUTH|NOPERM|ERR)$/.test(refused[1] ?? "") &&
-    !answer.includes("redis_version:")
-  ) {
+  // Whom it has refused it may still answer, as a user without a password.
+  const isRefused =
+    refused?.[1] === "WRONGPASS" ||
+    (/^(NOAUTH|NOPERM|ERR)$/.test(refused?.[1] ?? "") && !answer.includes("redis_version:"));
+  if (refused !== null && isRefused) {
     const words = refused[1] === "NOAUTH" ? "it wants a password" : "it refuses the user or the password";
     return new RedisError(`${words}: put them into the URL, as redis://user:password@host:port`, true);
   }
