@@ -166,7 +166,8 @@ const MISTAKES: Record<string, { env: (folder: Folder) => HubEnv; says: RegExp[]
     says: [/TLS_CERT_FILE=\S+ is set without TLS_KEY_FILE/],
   },
   "a unix socket beside it": {
-    env: (folder) => ({ ...writeFiles(folder), UNIX_SOCKET: folder.file("hub.sock") }),
+    // Not with several threads, which would be a mistake more.
+    env: (folder) => ({ ...writeFiles(folder), UNIX_SOCKET: folder.file("hub.sock"), THREADS: undefined }),
     says: [/UNIX_SOCKET=\S+ is set beside TLS_CERT_FILE/],
   },
 };

@@ -8,7 +8,7 @@ import { joinLiveSse } from "../../support/sse-stream.ts";
 import { joinStream } from "../../support/streamclient.ts";
 import { checkSameView } from "./attempts.ts";
 import { follow } from "./follower.ts";
-import { heal, partition, startScene } from "./scene.ts";
+import { heal, partition, startScene, TIMEOUT_MS } from "./scene.ts";
 
 // A hub was cut off for so long that what it has missed is held no more: its clients are told so, and it goes on from the
 // head (DESIGN.md, several nodes share a Redis Stream).
@@ -69,3 +69,24 @@ testWithRedis(
     checkSameView(first.seen, second.seen);
   },
 );
+
+testWithRedis("a hub that is cut off calls no cursor unknown that it cannot know yet", async () => {
+  await using scene = await startScene();
+  const [one, two] = scene.nodes;
+  const meanings = new Map<string, string>();
+  using ahead = await follow(two.hub, meanings);
+  partition(one);
+  const cursor = await publishOne(two.hub, '{"type":"AHEAD"}');
+  await ahead.untilText('{"type":"AHEAD"}');
+  // It may be told to come back, or have to wait, but not that something is lost.
+  const following = follow(one.hub, meanings, cursor);
+  await Bun.sleep(2 * TIMEOUT_MS);
+  heal(one);
+  using follower = await following;
+  await publishOne(two.hub, '{"type":"LAST"}');
+  await follower.untilText('{"type":"LAST"}');
+  expect(follower.hellos.map(({ resumed, cursor }) => ({ resumed, cursor }))).toEqual([
+    { resumed: true, cursor },
+  ]);
+  expect(follower.texts()).toEqual(['{"type":"LAST"}']);
+});

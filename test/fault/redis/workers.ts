@@ -18,7 +18,7 @@ export interface FaultWorker extends Disposable {
   readonly closed: Promise<{ readonly code: number; readonly reason: string }>;
 }
 
-/** Connects, and waits until it is accepted; then it names itself, and takes commands. */
+/** Connects, and waits until it is accepted, or replaced already; then it names itself, and takes commands. */
 export async function joinFaultWorker({ wsUrl }: Hub, name: string): Promise<FaultWorker> {
   const socket = new WebSocket(wsUrl("client_type=worker"), {
     headers: { "x-worker-secret": SECRET },
@@ -38,7 +38,8 @@ export async function joinFaultWorker({ wsUrl }: Hub, name: string): Promise<Fau
     closed.resolve({ code, reason });
   };
   const next = (): Promise<StreamFrame> => frames.next(`a frame for the worker ${name}`);
-  await next();
+  // One that is replaced in the same moment hears of nothing else.
+  await Promise.race([next().catch(() => undefined), closed.promise]);
   const send = (frame: object | string): void =>
     socket.send(typeof frame === "string" ? frame : JSON.stringify(frame));
   send({ type: "register", metadata: { name } });
