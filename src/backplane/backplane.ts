@@ -191,6 +191,17 @@ export interface BackplaneEvents {
   receivers(type: string | undefined): Receivers;
 }
 
+/** Before a hub is there, and when it has gone. */
+export const SILENT: BackplaneEvents = {
+  entries: () => undefined,
+  reset: () => undefined,
+  status: () => undefined,
+  registered: () => undefined,
+  superseded: () => undefined,
+  commands: () => false,
+  receivers: () => ({ websocket: 0, sse: 0 }),
+};
+
 /**
  * What orders and holds messages, knows the workers and keeps their commands: for one hub (local.ts), for a hub among
  * several (redis/), and for one thread of a hub (port.ts). Where everything is in this thread, all of it happens in the

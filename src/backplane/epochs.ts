@@ -1,4 +1,6 @@
-import { type Cursor, formatCursor } from "../protocol/cursor.ts";
+import { type Cursor, EARLIEST, formatCursor, parseCursor } from "../protocol/cursor.ts";
+import type { Located } from "./backplane.ts";
+import type { Ring } from "./ring.ts";
 
 /** One start of the hub, and the offset of the first entry that it may write. */
 export interface Epoch {
@@ -42,4 +44,19 @@ export function createEpochs(epochs: readonly Epoch[]): Epochs {
       return offset >= firstOffset - 1 && offset <= endOffset;
     },
   };
+}
+
+/** Where `since` stands in what is held, or why nothing can be resumed from it (PROTOCOL.md, section 3). */
+export function locateIn(
+  ring: Pick<Ring, "firstOffset" | "lastOffset">,
+  epochs: Pick<Epochs, "isKnown">,
+  since: string,
+): Located {
+  if (since === EARLIEST) return { ok: true, offset: ring.firstOffset() - 1 };
+  const cursor = parseCursor(since);
+  if (cursor === undefined || !epochs.isKnown(cursor, ring.lastOffset()))
+    return { ok: false, reason: "unknown" };
+  return cursor.offset < ring.firstOffset() - 1
+    ? { ok: false, reason: "evicted" }
+    : { ok: true, offset: cursor.offset };
 }

@@ -1,5 +1,4 @@
 import type { Config } from "../config/schema.ts";
-import { EARLIEST, parseCursor } from "../protocol/cursor.ts";
 import type { Runtime } from "../runtime.ts";
 import type {
   CommandRecord,
@@ -11,9 +10,9 @@ import type {
   Page,
   Refused,
 } from "./backplane.ts";
-import { createEpochs } from "./epochs.ts";
+import { createEpochs, locateIn } from "./epochs.ts";
 import { openJournal, type Recovered } from "./journal.ts";
-import { createKeys } from "./keys.ts";
+import { createKeys, KEYS_FULL } from "./keys.ts";
 import { createRing } from "./ring.ts";
 
 /** How often old entries and keys are let go while nothing is published, and a full disk is tried again. */
@@ -95,11 +94,6 @@ export function createHistory(config: HistoryConfig, runtime: Runtime): History 
       return { ok: false, code: "storage", detail: `the history file cannot be written: ${trouble}` };
     }
   };
-  const keysFull: Refused = {
-    ok: false,
-    code: "keys_full",
-    detail: "the table of idempotency keys is full; its entries live for 10 minutes",
-  };
 
   const stopHousekeeping = runtime.every(HOUSEKEEPING_INTERVAL_MS, () => {
     const nowMs = runtime.nowMs();
@@ -113,13 +107,7 @@ export function createHistory(config: HistoryConfig, runtime: Runtime): History 
     cursorAt: epochs.cursorAt,
     locate(since) {
       ring.expire(runtime.nowMs());
-      if (since === EARLIEST) return { ok: true, offset: ring.firstOffset() - 1 };
-      const cursor = parseCursor(since);
-      if (cursor === undefined || !epochs.isKnown(cursor, ring.lastOffset()))
-        return { ok: false, reason: "unknown" };
-      return cursor.offset < ring.firstOffset() - 1
-        ? { ok: false, reason: "evicted" }
-        : { ok: true, offset: cursor.offset };
+      return locateIn(ring, epochs, since);
     },
     read: ring.read,
     append(messages, keysOf) {
@@ -132,7 +120,7 @@ export function createHistory(config: HistoryConfig, runtime: Runtime): History 
         entries.push({ offset, cursor: epochs.cursorAt(offset), text, type, atMs, byteCount });
       }
       const records = keysOf(entries);
-      if (records.length > 0 && !keys.fits(records, atMs)) return keysFull;
+      if (records.length > 0 && !keys.fits(records, atMs)) return KEYS_FULL;
       const refused = journal && write(() => journal.append(entries, records));
       if (refused !== undefined) return refused;
       for (const entry of entries) ring.push(entry);
@@ -142,7 +130,7 @@ export function createHistory(config: HistoryConfig, runtime: Runtime): History 
     findKey: (key) => keys.find(key, runtime.nowMs()),
     recoveredCommands: () => recoveredCommands,
     acceptCommand(command: CommandRecord, key: KeyRecord | undefined) {
-      if (key !== undefined && !keys.fits([key], runtime.nowMs())) return keysFull;
+      if (key !== undefined && !keys.fits([key], runtime.nowMs())) return KEYS_FULL;
       const refused = journal && write(() => journal.saveCommand(command, key));
       if (refused !== undefined) return refused;
       if (key !== undefined) keys.add(key);

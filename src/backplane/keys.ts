@@ -1,4 +1,4 @@
-import type { KeyRecord } from "./backplane.ts";
+import type { KeyRecord, Refused } from "./backplane.ts";
 
 /** How long a repeat gets the first answer (PROTOCOL.md, section 4). */
 export const KEY_TTL_MS = 600_000;
@@ -6,6 +6,12 @@ export const KEY_TTL_MS = 600_000;
 /** Past either bound new keys are refused rather than old ones forgotten, because a forgotten key runs twice. */
 export const KEYS_LIMIT = 100_000;
 export const KEYS_LIMIT_BYTES = 67_108_864;
+
+export const KEYS_FULL: Refused = {
+  ok: false,
+  code: "keys_full",
+  detail: "the table of idempotency keys is full; its entries live for 10 minutes",
+};
 
 /** The idempotency keys of the last ten minutes. */
 export interface Keys {

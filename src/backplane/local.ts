@@ -11,6 +11,7 @@ import {
   type Figures,
   KEY_MISMATCH,
   type KeyRecord,
+  SILENT,
   SUPERSEDED,
 } from "./backplane.ts";
 import { createHistory } from "./history.ts";
@@ -166,17 +167,6 @@ export function createLocalBackplane({ config, runtime, log, metrics }: LocalOpt
     },
   };
 }
-
-/** Before a hub is there. */
-const SILENT: BackplaneEvents = {
-  entries: () => undefined,
-  reset: () => undefined,
-  status: () => undefined,
-  registered: () => undefined,
-  superseded: () => undefined,
-  commands: () => false,
-  receivers: () => ({ websocket: 0, sse: 0 }),
-};
 
 function hasKeys({ keys }: Unit): boolean {
   return keys.length > 0;

@@ -1,13 +1,8 @@
 import { formatCursor } from "../../protocol/cursor.ts";
 import { KEY_MISMATCH, type KeyRecord, SUPERSEDED } from "../backplane.ts";
+import { KEYS_FULL } from "../keys.ts";
 import type { Ledger, Outcome, Unit } from "../ledger.ts";
 import type { Done, Failed, Operation } from "./operation.ts";
-
-export const KEYS_FULL = {
-  ok: false,
-  code: "keys_full",
-  detail: "the table of idempotency keys is full; its entries live for 10 minutes",
-} as const;
 
 /** How apply.lua says what became of a unit or a command. */
 export const RESULT = {

@@ -8,8 +8,9 @@ import {
   KEY_MISMATCH,
   type NewCommand,
 } from "../backplane.ts";
+import { KEYS_FULL } from "../keys.ts";
 import { OFFLINE_REFUSED, queueFull } from "../queue.ts";
-import { KEYS_FULL, RESULT, whyDead } from "./ledger.ts";
+import { RESULT, whyDead } from "./ledger.ts";
 import type { Operation } from "./operation.ts";
 import type { RedisConfig } from "./settings.ts";
 

@@ -8,6 +8,7 @@ import {
   type BackplaneEvents,
   type Figures,
   type Located,
+  SILENT,
   SUPERSEDED,
   type WorkerState,
 } from "../backplane.ts";
@@ -207,17 +208,6 @@ export async function createRedisBackplane(options: RedisOptions): Promise<Backp
     checks: () => connections.checks(pipeline.refusing()),
   };
 }
-
-/** Before a hub is there, and when it has gone. */
-const SILENT: BackplaneEvents = {
-  entries: () => undefined,
-  reset: () => undefined,
-  status: () => undefined,
-  registered: () => undefined,
-  superseded: () => undefined,
-  commands: () => false,
-  receivers: () => ({ websocket: 0, sse: 0 }),
-};
 
 /** @param lastSeen of a worker of this node, which knows it better */
 function stateOf(

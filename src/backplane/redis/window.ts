@@ -1,8 +1,7 @@
-import { EARLIEST, parseCursor } from "../../protocol/cursor.ts";
 import { OFFLINE, type WorkerStatus } from "../../protocol/status.ts";
 import type { Runtime } from "../../runtime.ts";
 import type { Entry, Located, Page } from "../backplane.ts";
-import { createEpochs, type Epoch } from "../epochs.ts";
+import { createEpochs, type Epoch, locateIn } from "../epochs.ts";
 import { createRing } from "../ring.ts";
 import type { Seen, Snapshot } from "./handshake.ts";
 import type { RedisConfig } from "./settings.ts";
@@ -74,13 +73,7 @@ export function createWindow(config: WindowConfig, runtime: Runtime): Window {
     cursorAt: (offset) => epochs.cursorAt(offset),
     locate(since) {
       expire();
-      if (since === EARLIEST) return { ok: true, offset: ring.firstOffset() - 1 };
-      const cursor = parseCursor(since);
-      if (cursor === undefined || !epochs.isKnown(cursor, ring.lastOffset()))
-        return { ok: false, reason: "unknown" };
-      return cursor.offset < ring.firstOffset() - 1
-        ? { ok: false, reason: "evicted" }
-        : { ok: true, offset: cursor.offset };
+      return locateIn(ring, epochs, since);
     },
     read: (offset, upTo, limitMessages, limitBytes) => ring.read(offset, upTo, limitMessages, limitBytes),
     fill: () => ring.fill(),
