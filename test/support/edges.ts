@@ -59,7 +59,7 @@ export function createEdges(env: Readonly<Record<string, string>> = {}): Edges {
   const add = (): FakeEdge => {
     const inbox: string[] = [];
     const seat = createSeat(seats.size, (batch) => void inbox.push(batch), queueMicrotask);
-    const outbox = createOutbox<ToCore>((batch) => void toCore.push({ from: edge, batch }), queueMicrotask);
+    const outbox = createOutbox<ToCore>((batch) => void toCore.push({ from: edge, batch }), queueMicrotask, queueMicrotask);
     const questions = createQuestions(outbox);
     const unsaid: Entry[] = [];
     const port = createPort({

@@ -55,9 +55,13 @@ export function createSeat(
 ): Seat {
   const seat: Seat = {
     thread,
-    outbox: createOutbox<ToEdge>((batch) => {
-      if (!seat.isGone) post(batch);
-    }, soon),
+    outbox: createOutbox<ToEdge>(
+      (batch) => {
+        if (!seat.isGone) post(batch);
+      },
+      soon,
+      soon,
+    ),
     hotline: hotlineMemory(),
     members: new Map(),
     audience: { all: { websocket: 0, sse: 0 }, byType: new Map() },

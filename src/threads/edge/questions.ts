@@ -32,7 +32,7 @@ interface Waiting {
   readonly failed: (why: string) => void;
 }
 
-export function createQuestions(outbox: Pick<Outbox<ToCore>, "say">): Questions {
+export function createQuestions(outbox: Pick<Outbox<ToCore>, "say" | "sayLater">): Questions {
   const open = new Map<number, Waiting>();
   let bytes = 0;
   let lastId = 0;
@@ -56,7 +56,9 @@ export function createQuestions(outbox: Pick<Outbox<ToCore>, "say">): Questions 
     const id = ++lastId;
     open.set(id, { byteCount, done, failed });
     bytes += byteCount;
-    outbox.say({ ...question, id }, texts);
+    // Messages come in lots, and it pays to pass them on in lots.
+    if (question.op === "append") outbox.sayLater({ ...question, id }, texts);
+    else outbox.say({ ...question, id }, texts);
     return id;
   };
 

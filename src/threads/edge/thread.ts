@@ -33,8 +33,8 @@ export function startEdgeThread(
   system: Runtime,
   post: (batch: string) => void,
 ): EdgeThread {
-  // At the end of each step, and not of each turn: what a client has been told must be known to the core first.
-  const outbox = createOutbox<ToCore>(post, queueMicrotask);
+  // Most is said at the end of a step, and not of a turn: what a client has been told must be known to the core first.
+  const outbox = createOutbox<ToCore>(post, queueMicrotask, system.soon);
   const questions = createQuestions(outbox);
   const logLines = createLogLines(outbox);
   const runtime: Runtime = { ...system, writeLog: logLines.write };

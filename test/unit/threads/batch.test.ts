@@ -6,14 +6,17 @@ import { entriesOf, headsOf, textsOf } from "../../../src/threads/wire/entries.t
 
 function collected() {
   const posted: string[] = [];
-  let flush: (() => void) | undefined;
+  const steps: (() => void)[] = [];
+  const turns: (() => void)[] = [];
   const outbox = createOutbox<{ op: string }>(
     (batch) => void posted.push(batch),
-    (run) => {
-      flush = run;
-    },
+    (run) => void steps.push(run),
+    (run) => void turns.push(run),
   );
-  return { posted, outbox, endStep: () => flush?.() };
+  const runAll = (runs: (() => void)[]): void => {
+    for (const run of runs.splice(0)) run();
+  };
+  return { posted, outbox, endStep: () => runAll(steps), endTurn: () => runAll(turns) };
 }
 
 const read = (batch: string) => {
@@ -40,6 +43,24 @@ test("what is said in one step is one batch, and the next step has another", () 
   expect(posted.map((batch) => read(batch).ops)).toEqual([["a", "b", "c"], ["d"]]);
   const { texts } = read(posted[0] ?? "");
   expect([texts(), texts(), texts()]).toEqual(["1", "2", "3"]);
+});
+
+test("what can wait is posted at the end of the turn, or before it with what cannot", () => {
+  const { posted, outbox, endStep, endTurn } = collected();
+  outbox.sayLater({ op: "a" }, ["1"]);
+  endStep();
+  outbox.sayLater({ op: "b" }, ["2"]);
+  endStep();
+  expect(posted).toEqual([]);
+  endTurn();
+  outbox.sayLater({ op: "c" }, ["3"]);
+  outbox.say({ op: "d" });
+  endStep();
+  endTurn();
+  expect(posted.map((batch) => read(batch).ops)).toEqual([
+    ["a", "b"],
+    ["c", "d"],
+  ]);
 });
 
 test("what is said alone shares its batch with nothing, and keeps its place", () => {
