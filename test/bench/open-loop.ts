@@ -13,6 +13,8 @@ export const WITNESSES = 16;
 
 export interface PaceRound extends PaceResult {
   perSecond: number;
+  /** CPU time of the server for each delivery: what it used in this round ÷ the round's messages ÷ all subscribers. */
+  serverCpuMicroseconds: number;
   /** Shares of one core. */
   serverShare: number;
   crowdShare: number;
@@ -47,6 +49,7 @@ export async function startOpenLoop(target: Target, subscribers: number): Promis
     await stop();
     throw error;
   }
+  let sent = 0;
   return {
     target,
     stop,
@@ -60,9 +63,12 @@ export async function startOpenLoop(target: Target, subscribers: number): Promis
       const used = meters.map((read) => read());
       await withLog(crowd.ask("finish", result.sent));
       const own = used.reduce((sum, each) => sum + each, 0);
+      const messages = result.sent - sent;
+      sent = result.sent;
       return {
         ...result,
         perSecond: pace.perSecond,
+        serverCpuMicroseconds: ((used[0] ?? 0) / messages / subscribers) * 1e6,
         serverShare: (used[0] ?? 0) / seconds,
         crowdShare: (used[1] ?? 0) / seconds,
         othersShare: Math.max(0, machineSeconds - own) / seconds,

@@ -3,15 +3,23 @@ import { residentBytes } from "../support/process.ts";
 import { newSockets, socketsByLoop } from "./event-loops.ts";
 import { beginReport, conclude, note, runBenchmark, writeReport } from "./finding.ts";
 import type { CrowdProcess } from "./generator/crowd-process.ts";
+import type { Pace } from "./generator/probe.ts";
 import { startRemote } from "./generator/remote.ts";
-import { type OpenLoop, startOpenLoop, WITNESSES } from "./open-loop.ts";
+import { type OpenLoop, type PaceRound, startOpenLoop, WITNESSES } from "./open-loop.ts";
 import { type LoadOptions, loadHelp, parseLoadOptions, positive } from "./options.ts";
-import { describeDisturbance, renderTable } from "./report.ts";
+import { renderTable } from "./report.ts";
 import { assertOpenFiles, measure } from "./rounds.ts";
 import { createSecret, startServer } from "./servers.ts";
 import type { Target } from "./target.ts";
 import { hubTarget } from "./targets.ts";
-import { findThreads, nameOfThreads, renderThreads, type ThreadsResult } from "./threads-report.ts";
+import {
+  BURST,
+  describeThreadsDisturbance,
+  findThreads,
+  nameOfThreads,
+  renderThreads,
+  type ThreadsResult,
+} from "./threads-report.ts";
 
 const DEFAULTS = {
   targets: "1,2,4",
@@ -31,9 +39,11 @@ one thread's, and connections within 20 % of an even share.
   --framing LIST      raw, stream, sse                                     (${DEFAULTS.framing})
 ${loadHelp(DEFAULTS)}`;
 
+/** What CPU time is taken at, in bursts: about a third of a core for 1,000 subscribers, and as much for who reads it. */
+const LOAD = { perSecond: 800, durationMs: 2_000, burst: BURST };
 /** Low enough that no message waits for another. */
 const PACE = { perSecond: 100, durationMs: 3_000 };
-const WARM_UP = { perSecond: 100, durationMs: 500 };
+const WARM_UP_MS = 500;
 /** Starts of each, of which the balance and the memory are taken. */
 const MOST_STARTS = 5;
 /** Until an idle server has given back what it needed to start. */
@@ -67,6 +77,7 @@ async function measureThreads(
   const results = counts.map((threads) => ({
     threads,
     connections: [] as number[][],
+    paced: [] as ThreadsResult["paced"][number][],
     latency: [] as ThreadsResult["latency"][number][],
     idleBytes: [] as number[],
   }));
@@ -78,17 +89,37 @@ async function measureThreads(
       note(`${target.name}: connections ${connections.join("+")}, idle ${(bytes / 1e6).toFixed(1)} MB`);
     }
   }
+  await takeTurns(targets, Math.max(...subscribers), rounds, LOAD, (index, round) =>
+    results[index]?.paced.push(round),
+  );
+  await takeTurns(targets, WITNESSES, rounds, PACE, (index, round) => results[index]?.latency.push(round));
+  return results;
+}
+
+/** Rounds of one pace for all targets in turns. */
+async function takeTurns(
+  targets: readonly Target[],
+  subscribers: number,
+  rounds: number,
+  pace: Pace,
+  take: (index: number, round: PaceRound) => void,
+): Promise<void> {
   const loops: OpenLoop[] = [];
   try {
-    for (const target of targets) loops.push(await startOpenLoop(target, WITNESSES));
-    for (const loop of loops) await loop.run(WARM_UP);
+    for (const target of targets) loops.push(await startOpenLoop(target, subscribers));
+    for (const loop of loops) await loop.run({ ...pace, durationMs: WARM_UP_MS });
     for (let turn = 0; turn < rounds; turn += 1) {
-      for (const [index, loop] of loops.entries()) results[index]?.latency.push(await loop.run(PACE));
+      for (const [index, loop] of loops.entries()) {
+        const round = await loop.run(pace);
+        take(index, round);
+        note(
+          `${loop.target.name}, ${pace.perSecond}/s: CPU ${round.serverCpuMicroseconds.toFixed(3)} µs per delivery`,
+        );
+      }
     }
   } finally {
     await Promise.all(loops.map((loop) => loop.stop()));
   }
-  return results;
 }
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -105,8 +136,8 @@ async function main(argv: readonly string[]): Promise<number> {
   const results = await measureThreads(targets, counts, options);
   const report = {
     ...beginReport("threads", "Threads", argv),
-    disturbance: describeDisturbance(fanout),
-    findings: findThreads(fanout, results),
+    disturbance: describeThreadsDisturbance(results),
+    findings: findThreads(results, Math.max(...options.subscribers)),
     fanout,
     results,
   };

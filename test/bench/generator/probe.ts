@@ -6,6 +6,8 @@ import { connectReceiver, type Wire } from "./receiver.ts";
 export interface Pace {
   perSecond: number;
   durationMs: number;
+  /** So many are sent at once, as often as the pace allows; 1 without it. Of more, the latencies mean nothing. */
+  burst?: number;
 }
 
 /** Latencies in milliseconds. */
@@ -83,13 +85,14 @@ export async function connectProbe({ url, workerSecret, wire }: ProbeOptions): P
   }
 
   /** A late timer sends what it owes: the delay counts against the message, not against the pace. */
-  async function send(messages: number): Promise<Histogram> {
+  async function send(messages: number, size: number): Promise<Histogram> {
     const lateness = createHistogram();
     const sentAll = Promise.withResolvers<void>();
     let sent = 0;
     const timer = setInterval(() => {
       const nowMs = performance.now();
-      const due = Math.min(messages, Math.floor((nowMs - startMs) / intervalMs) + 1);
+      const bursts = Math.floor((nowMs - startMs) / (intervalMs * size)) + 1;
+      const due = Math.min(messages, bursts * size);
       const burst = Math.min(due - sent, MAX_AT_ONCE);
       for (let each = sent; each < sent + burst; each += 1) {
         record(lateness, Math.max(0, nowMs - (startMs + each * intervalMs)));
@@ -120,12 +123,12 @@ export async function connectProbe({ url, workerSecret, wire }: ProbeOptions): P
 
   return {
     addWitness,
-    async run({ perSecond, durationMs }) {
+    async run({ perSecond, durationMs, burst = 1 }) {
       latencies = createHistogram();
       first = publisher.sent;
       intervalMs = 1_000 / perSecond;
       startMs = performance.now();
-      const lateness = await send(Math.max(1, Math.round(durationMs / intervalMs)));
+      const lateness = await send(Math.max(1, Math.round(durationMs / intervalMs)), burst);
       await caughtUp();
       return { latencies, lateness, sent: publisher.sent };
     },
