@@ -1,12 +1,13 @@
 import { systemRuntime } from "./runtime.ts";
-import { type EdgeThread, startEdgeThread } from "./threads/edge/thread.ts";
+import type { Inbox } from "./threads/edge/inbox.ts";
+import { startEdgeThread } from "./threads/edge/thread.ts";
 import type { EdgeStart } from "./threads/wire/to-edge.ts";
 
 // What another thread of the hub runs, in place of main.ts. The first message says what it is, each other one is a batch.
 
 declare const self: Worker;
 
-let edge: EdgeThread | undefined;
+let edge: Inbox | undefined;
 
 self.onmessage = ({ data }) => {
   if (edge === undefined) {

@@ -187,6 +187,8 @@ export interface BackplaneEvents {
    * @returns whether it can take more now; if not, the hub calls `canTake` when it can
    */
   commands(token: string, deliveries: readonly Delivery[]): boolean;
+  /** Nothing more is to be read from a worker of this hub for now, because what it has sent waits; or it may go on. */
+  hold(token: string, isHeld: boolean): void;
   /** How many connections of this node a message of this type goes to at the moment. */
   receivers(type: string | undefined): Receivers;
 }
@@ -199,6 +201,7 @@ export const SILENT: BackplaneEvents = {
   registered: () => undefined,
   superseded: () => undefined,
   commands: () => false,
+  hold: () => undefined,
   receivers: () => ({ websocket: 0, sse: 0 }),
 };
 

@@ -66,6 +66,7 @@ export function createHandshake({ runtime, log, metrics, guard, checkSecret }: H
       openedMs: nowMs,
       lastSeenMs: nowMs,
       lastPingMs: nowMs,
+      isHeld: false,
       retired: false,
       isSubscribed: false,
       replay: undefined,

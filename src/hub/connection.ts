@@ -29,6 +29,8 @@ export interface Connection {
   /** When something last came from the peer, and when it was last pinged; on the monotonic clock. */
   lastSeenMs: number;
   lastPingMs: number;
+  /** Nothing is read from it for now. */
+  isHeld: boolean;
   /** Nothing more is taken from this socket: it was replaced, timed out, or is being closed. */
   retired: boolean;
   /** It is live: every message that passes its filter goes to it. */
@@ -56,6 +58,9 @@ export interface Socket {
   cork(run: () => void): void;
   close(code?: number, reason?: string): void;
   terminate(): void;
+  /** Stops reading; what has been read already still comes. */
+  pause(): void;
+  resume(): void;
   ping(data?: string): number;
   subscribe(topic: string): void;
   getBufferedAmount(): number;
@@ -63,6 +68,8 @@ export interface Socket {
 
 /** Closes with a code and takes nothing more from the socket. */
 export function retire(socket: Socket, { code, reason }: Close): void {
+  // Its answer to the close must be read.
+  if (socket.data.isHeld) socket.resume();
   socket.data.retired = true;
   socket.close(code, reason);
 }

@@ -215,6 +215,7 @@ export function createHub(options: HubOptions): Hub {
       const socket = workers.find(token);
       return socket !== undefined && !socket.data.retired && commands.deliver(socket, deliveries);
     },
+    hold: workers.hold,
     receivers: fanout.receivers,
   });
 

@@ -39,7 +39,7 @@ export function startLiveness(
     sweptMs = nowMs;
     for (const socket of sockets) {
       const silentMs = nowMs - socket.data.lastSeenMs;
-      if (silentMs >= timeoutMs[socket.data.clientType] && nowMs >= graceEndsMs) {
+      if (silentMs >= timeoutMs[socket.data.clientType] && nowMs >= graceEndsMs && !socket.data.isHeld) {
         end(socket, silentMs);
       } else if (
         maxAgeMs > 0 &&

@@ -16,6 +16,8 @@ export interface Workers {
   /** Its socket has ended, or is about to be. */
   leave(socket: Socket): void;
   find(token: string): Socket | undefined;
+  /** Reads nothing more from a worker for now, or goes on. */
+  hold(token: string, isHeld: boolean): void;
   /** The backplane does not know it any more. */
   superseded(token: string, why: "replaced" | "lost"): void;
 }
@@ -50,6 +52,15 @@ export function createWorkers(
       if (sockets.delete(data.token)) backplane.leave(data.token);
     },
     find: (token) => sockets.get(token),
+    hold(token, isHeld) {
+      const socket = sockets.get(token);
+      if (socket === undefined || socket.data.retired) return;
+      if (isHeld) socket.pause();
+      else socket.resume();
+      socket.data.isHeld = isHeld;
+      // What it has sent meanwhile is read from now on: until then it must not be taken for mute.
+      socket.data.lastSeenMs = runtime.monotonicMs();
+    },
     superseded(token, why) {
       const socket = sockets.get(token);
       if (socket === undefined) return;

@@ -155,6 +155,7 @@ export async function startNode(url: string, env: Env = {}, given: Partial<Runti
       tell(...deliveries.map((delivery) => ({ what: "command", token, delivery }) as const));
       return node.canTake;
     },
+    hold: () => undefined,
     receivers: () => ({ websocket: 2, sse: 1 }),
   });
   return node;

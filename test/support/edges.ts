@@ -59,7 +59,11 @@ export function createEdges(env: Readonly<Record<string, string>> = {}): Edges {
   const add = (): FakeEdge => {
     const inbox: string[] = [];
     const seat = createSeat(seats.size, (batch) => void inbox.push(batch), queueMicrotask);
-    const outbox = createOutbox<ToCore>((batch) => void toCore.push({ from: edge, batch }), queueMicrotask, queueMicrotask);
+    const outbox = createOutbox<ToCore>(
+      (batch) => void toCore.push({ from: edge, batch }),
+      queueMicrotask,
+      queueMicrotask,
+    );
     const questions = createQuestions(outbox);
     const unsaid: Entry[] = [];
     const port = createPort({
@@ -141,6 +145,7 @@ function recorder(edge: FakeEdge): BackplaneEvents {
       for (const { id, attempt, text } of deliveries) edge.commands.push(`${token} ${id} ${attempt} ${text}`);
       return edge.canTake;
     },
+    hold: (token, isHeld) => void edge.told.push(`${token} ${isHeld ? "held" : "goes on"}`),
     receivers: () => ({ websocket: 0, sse: 0 }),
   };
 }

@@ -224,6 +224,7 @@ export function createBroker({ backplane, seats, gate, after }: BrokerOptions): 
         member.isFull = !hasRoom(member);
         return !member.isFull;
       },
+      hold: (token, isHeld) => owners.get(token)?.outbox.say({ op: "hold", token, isHeld }),
       receivers: (type) => receiversOf(seats, type),
     },
   };

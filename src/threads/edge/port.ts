@@ -6,6 +6,7 @@ import type {
   Entry,
   Located,
   Page,
+  Publish,
   Published,
   Refused,
   WorkerState,
@@ -19,6 +20,7 @@ import { entriesOf, textsOf } from "../wire/entries.ts";
 import type { ToCore } from "../wire/to-core.ts";
 import type { StreamStart, ToEdge } from "../wire/to-edge.ts";
 import { createBarrier } from "./barriers.ts";
+import { createHolds } from "./holds.ts";
 import type { Questions } from "./questions.ts";
 import { createTeam } from "./team.ts";
 import { createWindow } from "./window.ts";
@@ -61,6 +63,7 @@ export function createPort(options: PortOptions): Port {
   let status: WorkerStatus = options.stream.status;
   let window = createWindow(limits, options.stream.head, options.stream.cursor);
   const team = createTeam(outbox);
+  const holds = createHolds((token, isHeld) => events?.hold(token, isHeld));
 
   const told = (): BackplaneEvents => {
     if (events === undefined) throw new Error("the hub is to be started before anything is taken");
@@ -90,6 +93,31 @@ export function createPort(options: PortOptions): Port {
     return located;
   };
 
+  const append = ({ messages, source, worker, key, done }: Publish): void => {
+    const byteCount = messages.reduce((sum, { text }) => sum + text.length, 0);
+    if (worker !== undefined) holds.sent(worker, messages.length, byteCount);
+    const settle = (result: Published): void => {
+      if (worker !== undefined) holds.answered(worker, messages.length, byteCount);
+      done?.(result);
+    };
+    questions.ask(
+      {
+        op: "append",
+        source,
+        worker,
+        key,
+        heads: messages.map(({ type, conflationKey }) => [type ?? null, conflationKey ?? null]),
+        isMute: done === undefined ? true : undefined,
+      },
+      textsOf(messages),
+      (value) => settle(value as Published),
+      (why) => {
+        log.error?.("FAIL", "publish", "Messages refused", { why });
+        settle(busy(why));
+      },
+    );
+  };
+
   const backplane: Backplane = {
     start(started) {
       events = started;
@@ -101,24 +129,7 @@ export function createPort(options: PortOptions): Port {
       const held = window.read(offset, upTo, limitMessages, limitBytes);
       return held ?? questions.promise<Page>({ op: "read", offset, upTo, limitMessages, limitBytes });
     },
-    append({ messages, source, worker, key, done }) {
-      questions.ask(
-        {
-          op: "append",
-          source,
-          worker,
-          key,
-          heads: messages.map(({ type, conflationKey }) => [type ?? null, conflationKey ?? null]),
-          isMute: done === undefined ? true : undefined,
-        },
-        textsOf(messages),
-        (value) => done?.(value as Published),
-        (why) => {
-          log.error?.("FAIL", "publish", "Messages refused", { why });
-          done?.(busy(why));
-        },
-      );
-    },
+    append,
     barrier: createBarrier(questions),
     status: () => status,
     register: team.register,
@@ -171,6 +182,9 @@ export function createPort(options: PortOptions): Port {
         case "superseded":
           team.superseded(op.token);
           told().superseded(op.token, op.why);
+          return true;
+        case "hold":
+          told().hold(op.token, op.isHeld);
           return true;
         case "commands":
           team.deliver(

@@ -6,12 +6,13 @@ import { watchLoopLag } from "../../observe/figures.ts";
 import { createLog } from "../../observe/log.ts";
 import { createMetrics } from "../../observe/metrics.ts";
 import type { Runtime } from "../../runtime.ts";
-import { createOutbox, unpack } from "../wire/batch.ts";
+import { createOutbox } from "../wire/batch.ts";
 import { createHotline } from "../wire/hotline.ts";
 import { createTally } from "../wire/tally.ts";
 import type { ToCore } from "../wire/to-core.ts";
 import type { EdgeStart, ToEdge } from "../wire/to-edge.ts";
 import { createRemoteForwardAuth } from "./identify.ts";
+import { createInbox, type Inbox } from "./inbox.ts";
 import { createRemoteLimits } from "./limits.ts";
 import { createLogLines } from "./log-line.ts";
 import { createOperators } from "./operators.ts";
@@ -22,17 +23,15 @@ import { createReceipts, type Receipts } from "./receipts.ts";
 /** How often the core is told what it is not asked for. */
 const TICK_MS = 1_000;
 
-export interface EdgeThread {
-  /** Takes a batch of what the core says. */
-  hear(batch: string): void;
-}
+/** What Bun reads from a socket at a time: so much a hub with one thread takes from a worker in a turn. */
+const TURN_BYTES = 524_288;
 
 /** Runs an edge in this thread: it listens where the others do, and has a core in place of a backplane. */
 export function startEdgeThread(
   { config, thread, host, port: tcpPort, stream, ...memory }: EdgeStart,
   system: Runtime,
   post: (batch: string) => void,
-): EdgeThread {
+): Inbox {
   // Most is said at the end of a step, and not of a turn: what a client has been told must be known to the core first.
   const outbox = createOutbox<ToCore>(post, queueMicrotask, system.soon);
   const questions = createQuestions(outbox);
@@ -137,20 +136,19 @@ export function startEdgeThread(
   });
   void listen();
 
-  return {
-    hear(batch) {
-      const { ops, texts } = unpack<ToEdge>(batch);
-      for (const op of ops) {
-        try {
-          if (!port.take(op, texts)) take(op);
-        } catch (error) {
-          // What one connection makes of it must not end the others.
-          log.error?.("FAIL", "threads", "Unexpected error", {
-            op: op.op,
-            error: error instanceof Error ? (error.stack ?? error.message) : String(error),
-          });
-        }
+  return createInbox({
+    runtime,
+    turnBytes: Math.min(TURN_BYTES, config.SLOW_CONSUMER_BYTES / 8),
+    take(op, texts) {
+      try {
+        if (!port.take(op, texts)) take(op);
+      } catch (error) {
+        // What one connection makes of it must not end the others.
+        log.error?.("FAIL", "threads", "Unexpected error", {
+          op: op.op,
+          error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+        });
       }
     },
-  };
+  });
 }

@@ -30,6 +30,7 @@ export type ToEdge =
   | { readonly op: "status"; readonly status: WorkerStatus }
   | { readonly op: "registered"; readonly token: string; readonly status: WorkerStatus }
   | { readonly op: "superseded"; readonly token: string; readonly why: "replaced" | "lost" }
+  | { readonly op: "hold"; readonly token: string; readonly isHeld: boolean }
   /** With the commands' texts. */
   | {
       readonly op: "commands";
