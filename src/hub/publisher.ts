@@ -18,11 +18,18 @@ export interface Publisher {
    * @param worker the token of the worker that sent it
    */
   forward(message: Message, source: Source, worker?: string): void;
+  /** The same, and calls `done` with what became of it, in the order of the stream. */
+  publishFor(
+    worker: string,
+    message: Message,
+    key: string | undefined,
+    done: (result: Published) => void,
+  ): void;
   /**
    * Publishes all or none and resolves once all are in the history. A repeat under the same key gets the first answer.
    * @param key an idempotency key (PROTOCOL.md, section 4)
    */
-  publish(messages: readonly Message[], source: Source, key?: string, worker?: string): Promise<Published>;
+  publish(messages: readonly Message[], source: Source, key?: string): Promise<Published>;
 }
 
 export function createPublisher(
@@ -39,12 +46,17 @@ export function createPublisher(
     forward(message, source, worker) {
       backplane.append({ messages: [fresh(message)], source, worker, key: undefined, done: undefined });
     },
-    publish(messages, source, key, worker) {
+    publishFor(worker, message, key, done) {
+      const messages = [fresh(message)];
+      const named = key === undefined ? undefined : keyOf("publish", key, messages);
+      backplane.append({ messages, source: "worker", worker, key: named, done });
+    },
+    publish(messages, source, key) {
       const { promise, resolve } = Promise.withResolvers<Published>();
       backplane.append({
         messages: messages.map(fresh),
         source,
-        worker,
+        worker: undefined,
         key: key === undefined ? undefined : keyOf("publish", key, messages),
         done: resolve,
       });

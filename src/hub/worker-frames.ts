@@ -73,7 +73,7 @@ export function createWorkerFrames(options: WorkerFramesOptions): (socket: Socke
       return;
     }
     const message = { text, type, value: data };
-    void publisher.publish([message], "worker", key, socket.data.token).then((published) => {
+    publisher.publishFor(socket.data.token, message, key, (published) => {
       if (socket.data.retired) return;
       send(
         socket,

@@ -102,6 +102,7 @@ test("a restart without its data: a new epoch, everybody has to come back, old c
     await node.until(() => resets(node).length > 0, "a reset");
     expect(resets(node)).toEqual(["Redis has lost messages"]);
     expect(node.backplane.head()).toBe(0);
+    await node.until(() => isWell(node), "somebody to ask about cursors");
     for (const id of ids) expect(await node.backplane.locate(id)).toEqual({ ok: false, reason: "unknown" });
   }
   await b.until(() => isWell(b), "the connections");

@@ -3,7 +3,8 @@ import type { Operation } from "./operation.ts";
 
 /** Those who wait until this node's hub has been told of all that anybody had been promised. */
 export interface Barriers {
-  wait(done: () => void): void;
+  /** @param done called in any case; `isSure` if it is so, and not only that Redis could not be asked or took too long */
+  wait(done: (isSure: boolean) => void): void;
   /** The hub has been told of more. */
   moved(): void;
   /** Nobody waits any longer: what was promised will not come this way. */
@@ -20,18 +21,18 @@ export interface BarriersOptions {
 
 interface Group {
   readonly target: number;
-  readonly dones: readonly (() => void)[];
+  readonly dones: readonly ((isSure: boolean) => void)[];
   readonly cancel: Cancel;
 }
 
 export function createBarriers({ runtime, timeoutMs, isUp, submit, lastOffset }: BarriersOptions): Barriers {
-  let gathered: (() => void)[] = [];
+  let gathered: ((isSure: boolean) => void)[] = [];
   const groups = new Set<Group>();
 
-  const finish = (group: Group): void => {
+  const finish = (group: Group, isSure: boolean): void => {
     if (!groups.delete(group)) return;
     group.cancel();
-    for (const done of group.dones) done();
+    for (const done of group.dones) done(isSure);
   };
   const ask = (): void => {
     const dones = gathered;
@@ -41,13 +42,13 @@ export function createBarriers({ runtime, timeoutMs, isUp, submit, lastOffset }:
       messages: 0,
       done(result) {
         if (!result.ok || result.header.seq <= lastOffset()) {
-          for (const done of dones) done();
+          for (const done of dones) done(result.ok);
           return;
         }
         const group: Group = {
           target: result.header.seq,
           dones,
-          cancel: runtime.after(timeoutMs, () => finish(group)),
+          cancel: runtime.after(timeoutMs, () => finish(group, false)),
         };
         groups.add(group);
       },
@@ -57,7 +58,7 @@ export function createBarriers({ runtime, timeoutMs, isUp, submit, lastOffset }:
   return {
     wait(done) {
       if (!isUp()) {
-        done();
+        done(false);
         return;
       }
       gathered.push(done);
@@ -66,11 +67,11 @@ export function createBarriers({ runtime, timeoutMs, isUp, submit, lastOffset }:
     },
     moved() {
       for (const group of [...groups]) {
-        if (group.target <= lastOffset()) finish(group);
+        if (group.target <= lastOffset()) finish(group, true);
       }
     },
     release() {
-      for (const group of [...groups]) finish(group);
+      for (const group of [...groups]) finish(group, false);
     },
   };
 }

@@ -54,6 +54,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   let controls = 0;
   let refusing: string | undefined;
   let isClosed = false;
+  let isScheduled = false;
   let cancelTimer: Cancel | undefined;
   let idle: (() => void)[] = [];
 
@@ -101,6 +102,15 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     return callOf(items, isAlone ? 0 : calls, runtime.monotonicMs());
   };
 
+  /** What is asked in one step goes in one call. */
+  const schedule = (): void => {
+    if (isScheduled) return;
+    isScheduled = true;
+    queueMicrotask(() => {
+      isScheduled = false;
+      pump();
+    });
+  };
   const pump = (): void => {
     if (isSent || isClosed || !isUp()) return;
     // Nobody waits for it any more: it must not be done behind their backs.
@@ -192,7 +202,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
         return;
       }
       waiting.push(item);
-      pump();
+      schedule();
       watch();
     },
     up() {

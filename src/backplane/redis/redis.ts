@@ -12,6 +12,7 @@ import {
   SUPERSEDED,
   type WorkerState,
 } from "../backplane.ts";
+import { createHolds } from "../holds.ts";
 import { createIntake } from "../intake.ts";
 import { createBarriers } from "./barriers.ts";
 import { createConnections } from "./connections.ts";
@@ -107,6 +108,7 @@ export async function createRedisBackplane(options: RedisOptions): Promise<Backp
     ledger: createRedisLedger(submit, members.dead),
     receivers: (type) => events.receivers(type),
   });
+  const holds = createHolds((token, isHeld) => events.hold(token, isHeld));
   await connections.open();
   const ticks = createTicks({
     ...{ config, runtime, submit, isUp: connections.isUp },
@@ -141,16 +143,37 @@ export async function createRedisBackplane(options: RedisOptions): Promise<Backp
     locate(since) {
       const located = window.locate(since);
       const isPossible = !located.ok && located.reason === "unknown" && parseCursor(since) !== undefined;
-      if (!isPossible || !connections.isUp()) return located;
-      // Another node may be ahead of this one, and have given it out.
-      return new Promise<Located>((resolve) => barriers.wait(() => resolve(window.locate(since))));
+      if (!isPossible) return located;
+      // Another node may be ahead of this one, and have given it out. Where Redis cannot be asked nobody is told that it is
+      // unknown: they are to come back.
+      return new Promise<Located>((resolve, reject) => {
+        barriers.wait((isSure) => {
+          const again = window.locate(since);
+          if (isSure || again.ok || again.reason !== "unknown") resolve(again);
+          else reject(new Error("Redis gives no answer, so it is not known whether this cursor is good"));
+        });
+      });
     },
     read: window.read,
     append(publish) {
-      if (publish.worker !== undefined && !members.has(publish.worker)) publish.done?.(SUPERSEDED);
-      else intake.append(publish);
+      const { worker, messages, done } = publish;
+      if (worker === undefined) {
+        intake.append(publish);
+      } else if (members.has(worker)) {
+        const byteCount = messages.reduce((sum, { text }) => sum + text.length, 0);
+        holds.sent(worker, messages.length, byteCount);
+        intake.append({
+          ...publish,
+          done(result) {
+            holds.answered(worker, messages.length, byteCount);
+            done?.(result);
+          },
+        });
+      } else {
+        done?.(SUPERSEDED);
+      }
     },
-    barrier: barriers.wait,
+    barrier: (done) => barriers.wait(() => done()),
     status: window.status,
     register(worker) {
       // Others' messages may still wait behind it; its own come later.

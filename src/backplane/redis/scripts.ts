@@ -44,8 +44,8 @@ const TAKE_LIMIT_BYTES = 1_048_576;
 const EXPIRE_LIMIT = 100;
 /** A signal only wakes: who has missed some misses nothing. */
 const SIGNALS_LIMIT = 16;
-/** So many more than the history are held, so that a node that is a little behind does not fall out of it. */
-const SLACK_MESSAGES = 1_000;
+/** So many more than the history are held: the largest batch must not push out what a node has not read yet. */
+const SLACK_MESSAGES = 10_000;
 /** How long the answer of a node's last call is kept for it, in timeouts. */
 const CALL_TTL_TIMEOUTS = 10;
 

@@ -11,6 +11,7 @@ import type {
   Refused,
   WorkerState,
 } from "../../backplane/backplane.ts";
+import { createHolds } from "../../backplane/holds.ts";
 import type { Config } from "../../config/schema.ts";
 import type { Log } from "../../observe/log.ts";
 import type { WorkerStatus } from "../../protocol/status.ts";
@@ -20,7 +21,6 @@ import { entriesOf, textsOf } from "../wire/entries.ts";
 import type { ToCore } from "../wire/to-core.ts";
 import type { StreamStart, ToEdge } from "../wire/to-edge.ts";
 import { createBarrier } from "./barriers.ts";
-import { createHolds } from "./holds.ts";
 import type { Questions } from "./questions.ts";
 import { createTeam } from "./team.ts";
 import { createWindow } from "./window.ts";

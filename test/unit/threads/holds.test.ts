@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
+import { createHolds, HOLD_BYTES, HOLD_MESSAGES } from "../../../src/backplane/holds.ts";
 import { UNSENT_LIMIT_MESSAGES } from "../../../src/threads/core/gate.ts";
-import { createHolds, HOLD_BYTES, HOLD_MESSAGES } from "../../../src/threads/edge/holds.ts";
 import { createInbox } from "../../../src/threads/edge/inbox.ts";
 import { pack, type Texts } from "../../../src/threads/wire/batch.ts";
 import type { ToEdge } from "../../../src/threads/wire/to-edge.ts";

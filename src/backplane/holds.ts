@@ -1,11 +1,11 @@
 /**
- * Lets workers wait who send faster than the hub can take: what they have sent and the core has not answered is bounded for
+ * Lets workers wait who send faster than the hub can take: what they have sent and nobody has answered yet is bounded for
  * each of them, by not reading from it for a while. So nothing of it is lost, and TCP tells the worker.
  */
 export interface Holds {
   /** The worker has sent a message, with so many bytes. */
   sent(token: string, messages: number, bytes: number): void;
-  /** The core has answered for it. */
+  /** It has been answered. */
   answered(token: string, messages: number, bytes: number): void;
 }
 
