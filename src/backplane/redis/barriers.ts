@@ -3,8 +3,13 @@ import type { Operation } from "./operation.ts";
 
 /** Those who wait until this node's hub has been told of all that anybody had been promised. */
 export interface Barriers {
-  /** @param done called in any case; `isSure` if it is so, and not only that Redis could not be asked or took too long */
-  wait(done: (isSure: boolean) => void): void;
+  /** At once where Redis is away: nobody is kept waiting for what cannot be known. */
+  wait(done: () => void): void;
+  /**
+   * The same for those who must know: while Redis is away they wait for it.
+   * @param done called in any case; `isSure` unless Redis could not be asked within its time
+   */
+  ask(done: (isSure: boolean) => void): void;
   /** The hub has been told of more. */
   moved(): void;
   /** Nobody waits any longer: what was promised will not come this way. */
@@ -55,16 +60,18 @@ export function createBarriers({ runtime, timeoutMs, isUp, submit, lastOffset }:
     });
   };
 
+  /** One question for all that come in this turn; it goes behind everything that has been asked before. */
+  const gather = (done: (isSure: boolean) => void): void => {
+    gathered.push(done);
+    if (gathered.length === 1) queueMicrotask(ask);
+  };
+
   return {
     wait(done) {
-      if (!isUp()) {
-        done(false);
-        return;
-      }
-      gathered.push(done);
-      // One question for all that come in this turn; it goes behind everything that has been asked before.
-      if (gathered.length === 1) queueMicrotask(ask);
+      if (isUp()) gather(done);
+      else done();
     },
+    ask: gather,
     moved() {
       for (const group of [...groups]) {
         if (group.target <= lastOffset()) finish(group, true);

@@ -147,7 +147,7 @@ export async function createRedisBackplane(options: RedisOptions): Promise<Backp
       // Another node may be ahead of this one, and have given it out. Where Redis cannot be asked nobody is told that it is
       // unknown: they are to come back.
       return new Promise<Located>((resolve, reject) => {
-        barriers.wait((isSure) => {
+        barriers.ask((isSure) => {
           const again = window.locate(since);
           if (isSure || again.ok || again.reason !== "unknown") resolve(again);
           else reject(new Error("Redis gives no answer, so it is not known whether this cursor is good"));
@@ -173,7 +173,7 @@ export async function createRedisBackplane(options: RedisOptions): Promise<Backp
         done?.(SUPERSEDED);
       }
     },
-    barrier: (done) => barriers.wait(() => done()),
+    barrier: barriers.wait,
     status: window.status,
     register(worker) {
       // Others' messages may still wait behind it; its own come later.
