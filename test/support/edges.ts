@@ -50,7 +50,12 @@ export function createEdges(env: Readonly<Record<string, string>> = {}): Edges {
   const backplane = createLocalBackplane({ config, runtime, log: {}, metrics: createMetrics() });
   const seats = new Set<Seat>();
   const gate = createGate(seats);
-  const broker = createBroker({ backplane, seats, gate, after: runtime.after });
+  const broker = createBroker({
+    backplane,
+    seats,
+    gate,
+    runtime: { after: runtime.after, soon: queueMicrotask },
+  });
   backplane.start(broker.events);
   /** Batches under way, in the order in which they were posted. */
   const toCore: { readonly from: FakeEdge; readonly batch: string }[] = [];

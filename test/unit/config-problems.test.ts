@@ -101,6 +101,8 @@ describe("contradictions", () => {
     [{ TLS_CERT_FILE: "/c" }, ["TLS_CERT_FILE"]],
     [{ TLS_KEY_FILE: "/c" }, ["TLS_KEY_FILE"]],
     [{ TLS_CERT_FILE: "/c", TLS_KEY_FILE: "/c", UNIX_SOCKET: "/s" }, ["UNIX_SOCKET"]],
+    [{ UNIX_SOCKET: "/s", THREADS: "2" }, ["THREADS"]],
+    [{ UNIX_SOCKET: "/s", THREADS: "auto" }, ["THREADS"]],
     [{ TLS_CERT_FILE: "/c", TLS_KEY_FILE: "/missing" }, ["TLS_KEY_FILE"]],
     [{ TLS_CERT_FILE: "/c", TLS_KEY_FILE: "/other" }, ["TLS_KEY_FILE"]],
     [{ TLS_CERT_FILE: "/none", TLS_KEY_FILE: "/c" }, ["TLS_CERT_FILE"]],

@@ -1,8 +1,10 @@
 import type { Backplane, BackplaneEvents, Page, Publish } from "../../backplane/backplane.ts";
+import type { Runtime } from "../../runtime.ts";
 import type { Texts } from "../wire/batch.ts";
 import { headsOf, textsOf } from "../wire/entries.ts";
 import type { Question, ToCore } from "../wire/to-core.ts";
 import type { StreamStart, ToEdge } from "../wire/to-edge.ts";
+import { createAcceptances } from "./acceptances.ts";
 import { changeAudience, receiversOf } from "./audience.ts";
 import type { Gate } from "./gate.ts";
 import { createLastSeen } from "./last-seen.ts";
@@ -29,12 +31,13 @@ export interface BrokerOptions {
   readonly backplane: Backplane;
   readonly seats: ReadonlySet<Seat>;
   readonly gate: Gate;
-  readonly after: (delayMs: number, run: () => void) => () => void;
+  readonly runtime: Pick<Runtime, "after" | "soon">;
 }
 
-export function createBroker({ backplane, seats, gate, after }: BrokerOptions): Broker {
+export function createBroker({ backplane, seats, gate, runtime }: BrokerOptions): Broker {
   const owners = new Map<string, Seat>();
-  const lastSeen = createLastSeen(seats, backplane, after);
+  const lastSeen = createLastSeen(seats, backplane, runtime.after);
+  const acceptances = createAcceptances(runtime.soon);
 
   const broadcast = (op: ToEdge): void => {
     for (const { outbox } of seats) outbox.say(op);
@@ -62,11 +65,22 @@ export function createBroker({ backplane, seats, gate, after }: BrokerOptions): 
 
   const append = (seat: Seat | undefined, publish: Publish): void => {
     const byteCount = publish.messages.reduce((sum, { text }) => sum + text.length, 0);
+    const { worker, messages, done } = publish;
+    const over = (): void => {
+      if (seat !== undefined && worker !== undefined)
+        acceptances.add(seat, worker, messages.length, byteCount);
+    };
     gate.pass(
       seat,
       byteCount,
-      () => backplane.append(publish),
-      (detail) => publish.done?.({ ok: false, code: "busy", detail }),
+      () => {
+        over();
+        backplane.append(publish);
+      },
+      (detail) => {
+        over();
+        done?.({ ok: false, code: "busy", detail });
+      },
     );
   };
 
@@ -80,7 +94,7 @@ export function createBroker({ backplane, seats, gate, after }: BrokerOptions): 
           type: type ?? undefined,
           conflationKey: conflationKey ?? undefined,
         }));
-        const done: Publish["done"] = (result) => answer(seat, id, isMute ? undefined : result);
+        const done: Publish["done"] = isMute ? undefined : (result) => answer(seat, id, result);
         append(seat, { messages, source, worker, key, done });
         return true;
       }

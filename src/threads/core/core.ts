@@ -52,7 +52,7 @@ export async function startCore({ config, runtime, log, metrics, backplane, thre
   let address = { host: config.HOST, port: config.PORT };
   const seats = new Set<Seat>();
   const gate = createGate(seats);
-  const broker = createBroker({ backplane, seats, gate, after: runtime.after });
+  const broker = createBroker({ backplane, seats, gate, runtime });
   const entrance = createEntrance(config, runtime, threads);
   const muster = createMuster(seats, metrics.registry, runtime);
   const census = createCensus(config, seats, muster);

@@ -18,7 +18,7 @@ import type { WorkerStatus } from "../../protocol/status.ts";
 import type { Runtime } from "../../runtime.ts";
 import type { Outbox, Texts } from "../wire/batch.ts";
 import { entriesOf, textsOf } from "../wire/entries.ts";
-import type { ToCore } from "../wire/to-core.ts";
+import type { Question, ToCore } from "../wire/to-core.ts";
 import type { StreamStart, ToEdge } from "../wire/to-edge.ts";
 import { createBarrier } from "./barriers.ts";
 import type { Questions } from "./questions.ts";
@@ -33,7 +33,7 @@ export interface PortOptions {
   readonly config: Pick<Config, "HISTORY_MESSAGES" | "HISTORY_BYTES" | "HISTORY_TTL_MS">;
   readonly runtime: Pick<Runtime, "nowMs">;
   readonly log: Log;
-  readonly outbox: Pick<Outbox<ToCore>, "say" | "sayAlone">;
+  readonly outbox: Pick<Outbox<ToCore>, "say" | "sayLater">;
   readonly questions: Questions;
   readonly stream: StreamStart;
   /** Called for entries that the hub has been told of. */
@@ -63,7 +63,7 @@ export function createPort(options: PortOptions): Port {
   let status: WorkerStatus = options.stream.status;
   let window = createWindow(limits, options.stream.head, options.stream.cursor);
   const team = createTeam(outbox);
-  const holds = createHolds((token, isHeld) => events?.hold(token, isHeld));
+  const holds = createHolds((token, isHeld) => team.hold(token, "edge", isHeld, told().hold));
 
   const told = (): BackplaneEvents => {
     if (events === undefined) throw new Error("the hub is to be started before anything is taken");
@@ -94,26 +94,28 @@ export function createPort(options: PortOptions): Port {
   };
 
   const append = ({ messages, source, worker, key, done }: Publish): void => {
-    const byteCount = messages.reduce((sum, { text }) => sum + text.length, 0);
+    const texts = textsOf(messages);
+    const byteCount = texts.reduce((sum, text) => sum + text.length, 0);
+    const op = {
+      op: "append",
+      source,
+      worker,
+      key,
+      heads: messages.map(({ type, conflationKey }) => [type ?? null, conflationKey ?? null]),
+    } satisfies Question;
     if (worker !== undefined) holds.sent(worker, messages.length, byteCount);
-    const settle = (result: Published): void => {
-      if (worker !== undefined) holds.answered(worker, messages.length, byteCount);
-      done?.(result);
-    };
+    if (done === undefined) {
+      outbox.sayLater({ ...op, id: 0, isMute: true }, texts);
+      return;
+    }
     questions.ask(
-      {
-        op: "append",
-        source,
-        worker,
-        key,
-        heads: messages.map(({ type, conflationKey }) => [type ?? null, conflationKey ?? null]),
-        isMute: done === undefined ? true : undefined,
-      },
-      textsOf(messages),
-      (value) => settle(value as Published),
+      op,
+      texts,
+      (value) => done(value as Published),
       (why) => {
         log.error?.("FAIL", "publish", "Messages refused", { why });
-        settle(busy(why));
+        if (worker !== undefined) holds.answered(worker, messages.length, byteCount);
+        done(busy(why));
       },
     );
   };
@@ -183,8 +185,11 @@ export function createPort(options: PortOptions): Port {
           team.superseded(op.token);
           told().superseded(op.token, op.why);
           return true;
+        case "accepted":
+          holds.answered(op.token, op.messages, op.bytes);
+          return true;
         case "hold":
-          told().hold(op.token, op.isHeld);
+          team.hold(op.token, "core", op.isHeld, told().hold);
           return true;
         case "commands":
           team.deliver(

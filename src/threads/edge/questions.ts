@@ -22,9 +22,9 @@ export interface Questions {
   waiting(): { readonly count: number; readonly bytes: number };
 }
 
-/** Past either, a question is refused: the core does not keep up. */
-export const QUESTIONS_LIMIT = 100_000;
-export const QUESTIONS_LIMIT_BYTES = 67_108_864;
+/** Past either, a question is refused. Conflation may hold back the answers to many, and workers are held (backplane/holds.ts) long before. */
+export const QUESTIONS_LIMIT = 500_000;
+export const QUESTIONS_LIMIT_BYTES = 268_435_456;
 
 interface Waiting {
   readonly byteCount: number;

@@ -6,6 +6,8 @@ import type { ToCore } from "../wire/to-core.ts";
 export interface Team extends Pick<Backplane, "register" | "leave" | "canTake"> {
   superseded(token: string): void;
   deliver(token: string, deliveries: readonly Delivery[], commands: BackplaneEvents["commands"]): void;
+  /** Holds a worker while anybody wants it held: this edge because of what is under way, or the backplane of the core. */
+  hold(token: string, by: "edge" | "core", isHeld: boolean, tell: BackplaneEvents["hold"]): void;
   /** Answers when something last came from a worker. */
   see(id: number, token: string): void;
   /** Tells when something last came from each, where that has changed. */
@@ -18,6 +20,7 @@ interface Member {
   /** Sent to it, but not yet said to be taken. */
   commands: number;
   bytes: number;
+  readonly heldBy: Set<"edge" | "core">;
 }
 
 export function createTeam(outbox: Pick<Outbox<ToCore>, "say">): Team {
@@ -34,7 +37,7 @@ export function createTeam(outbox: Pick<Outbox<ToCore>, "say">): Team {
   return {
     register({ token, connId, connectedAtMs, lastSeenAtMs }: NewWorker) {
       const toldAtMs = lastSeenAtMs();
-      members.set(token, { lastSeenAtMs, toldAtMs, commands: 0, bytes: 0 });
+      members.set(token, { lastSeenAtMs, toldAtMs, commands: 0, bytes: 0, heldBy: new Set() });
       outbox.say({ op: "register", token, connId, connectedAtMs, lastSeenAtMs: toldAtMs });
     },
     leave(token) {
@@ -51,6 +54,14 @@ export function createTeam(outbox: Pick<Outbox<ToCore>, "say">): Team {
       member.commands += deliveries.length;
       for (const { text } of deliveries) member.bytes += text.length;
       if (commands(token, deliveries)) taken(token, member);
+    },
+    hold(token, by, isHeld, tell) {
+      const member = members.get(token);
+      if (member === undefined) return;
+      const wasHeld = member.heldBy.size > 0;
+      if (isHeld) member.heldBy.add(by);
+      else member.heldBy.delete(by);
+      if (wasHeld !== member.heldBy.size > 0) tell(token, !wasHeld);
     },
     see(id, token) {
       outbox.say({ op: "seen", id, token, atMs: members.get(token)?.lastSeenAtMs() });

@@ -12,7 +12,7 @@ export type Question =
       readonly worker?: string | undefined;
       readonly key?: Key | undefined;
       readonly heads: readonly MessageHead[];
-      /** Nobody waits for the result: the answer only says that it is there. */
+      /** Nobody waits for the result: there is no answer. */
       readonly isMute?: true | undefined;
     }
   | { readonly op: "barrier" }

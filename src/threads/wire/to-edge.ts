@@ -31,6 +31,8 @@ export type ToEdge =
   | { readonly op: "registered"; readonly token: string; readonly status: WorkerStatus }
   | { readonly op: "superseded"; readonly token: string; readonly why: "replaced" | "lost" }
   | { readonly op: "hold"; readonly token: string; readonly isHeld: boolean }
+  /** So many messages of a worker, and bytes of them, have been let in since this was last said. */
+  | { readonly op: "accepted"; readonly token: string; readonly messages: number; readonly bytes: number }
   /** With the commands' texts. */
   | {
       readonly op: "commands";

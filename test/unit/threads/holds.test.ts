@@ -55,6 +55,24 @@ describe("a worker", () => {
   });
 });
 
+test("a worker is held while its edge or the core's backplane wants it held", async () => {
+  const edges = createEdges();
+  const edge = edges.add();
+  edge.backplane.register({ token: "w", connId: "c", connectedAtMs: 1, lastSeenAtMs: () => 1 });
+  await edges.settle();
+  const { hold } = edges.broker.events;
+  const held = (): string[] => edge.told.filter((line) => /held|goes on/.test(line));
+  hold("w", true);
+  await edges.settle();
+  publishOn(edge, new Array<string>(HOLD_MESSAGES + 1).fill("{}"), { worker: "w" });
+  expect(held()).toEqual(["w held"]);
+  await edges.settle();
+  expect(held()).toEqual(["w held"]);
+  hold("w", false);
+  await edges.settle();
+  expect(held()).toEqual(["w held", "w goes on"]);
+});
+
 describe("what an edge takes in a turn", () => {
   const entries = (bytes: number): ToEdge => ({ op: "entries", first: 1, heads: [["c-1", bytes, null, 0]] });
   const barrier: ToEdge = { op: "answer", id: 1 };
