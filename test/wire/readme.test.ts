@@ -18,7 +18,15 @@ const markdown = await Bun.file(README).text();
 const examples = examplesOf(markdown);
 
 /** Commands that start something: test/unit/readme.test.ts checks them, and `make test` does not run itself. */
-const STARTS = new Set(["start", "start with conflation", "start with bridge", "benchmark", "fuzz", "soak"]);
+const STARTS = new Set([
+  "start",
+  "start with conflation",
+  "start with bridge",
+  "start with threads",
+  "benchmark",
+  "fuzz",
+  "soak",
+]);
 
 /** Part of a page: test/unit/client/package.test.ts checks their types. */
 const PAGES = new Set(["documents.ts"]);

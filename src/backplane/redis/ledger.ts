@@ -1,5 +1,6 @@
 import { formatCursor } from "../../protocol/cursor.ts";
 import { KEY_MISMATCH, type KeyRecord, SUPERSEDED } from "../backplane.ts";
+import type { Holds } from "../holds.ts";
 import { KEYS_FULL } from "../keys.ts";
 import type { Ledger, Outcome, Unit } from "../ledger.ts";
 import type { Done, Failed, Operation } from "./operation.ts";
@@ -22,11 +23,13 @@ export function whyDead(code: unknown): "replaced" | "lost" {
 
 /**
  * The shared order of messages.
+ * @param holds told of what each worker waits for
  * @param dead called with the token of a worker that turns out not to be registered any more
  */
 export function createRedisLedger(
   submit: (operation: Operation) => void,
   dead: (token: string, why: "replaced" | "lost") => void,
+  holds: Holds,
 ): Ledger {
   const outcomeOf = (unit: Unit, result: Done | Failed): Outcome => {
     if (!result.ok) return result;
@@ -58,10 +61,14 @@ export function createRedisLedger(
       const outcomes: Outcome[] = [];
       let missing = units.length;
       units.forEach((unit, at) => {
+        const { worker, messages } = unit;
+        const byteCount = messages.reduce((sum, { text }) => sum + text.length, 0);
+        if (worker !== undefined) holds.sent(worker, messages.length, byteCount);
         submit({
           args: argsOf(unit),
-          messages: unit.messages.length,
+          messages: messages.length,
           done(result) {
+            if (worker !== undefined) holds.answered(worker, messages.length, byteCount);
             outcomes[at] = outcomeOf(unit, result);
             missing -= 1;
             if (missing === 0) done(outcomes);

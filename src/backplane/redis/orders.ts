@@ -18,7 +18,8 @@ import type { RedisConfig } from "./settings.ts";
 export interface Orders {
   send(command: NewCommand): void;
   find(id: string): Promise<CommandRecord | undefined>;
-  acknowledge(ids: readonly string[]): void;
+  /** @param worker the token of the worker whose pong it is; without it anybody may have said so */
+  acknowledge(ids: readonly string[], worker?: string): void;
   /** There may be something to take. */
   look(): void;
   canTake(token: string): void;
@@ -65,7 +66,8 @@ export function createOrders({
   dead,
 }: OrdersOptions): Orders {
   const state = new Map<string, Taker>();
-  const untold = new Set<string>();
+  /** Acknowledgements that Redis could not be told of, each with the worker's token. */
+  const untold = new Map<string, string>();
 
   const takerOf = (token: string): Taker => {
     const known = state.get(token);
@@ -117,19 +119,19 @@ export function createOrders({
     if (newest !== undefined) take(newest);
   };
 
-  const tell = (ids: readonly string[]): void => {
+  const tell = (ids: readonly string[], worker: string): void => {
     for (const id of ids) untold.delete(id);
     submit({
-      args: ["ack", String(ids.length), ...ids],
+      args: ["ack", worker, String(ids.length), ...ids],
       messages: 0,
       done(result) {
         if (result.ok) metrics.commands.add("acknowledged", Number(result.reply[0]));
-        else for (const id of ids) if (untold.size < UNTOLD_LIMIT) untold.add(id);
+        else for (const id of ids) if (untold.size < UNTOLD_LIMIT) untold.set(id, worker);
       },
     });
   };
-  const tellAll = (ids: readonly string[]): void => {
-    for (let from = 0; from < ids.length; from += ACK_LIMIT) tell(ids.slice(from, from + ACK_LIMIT));
+  const tellAll = (ids: readonly string[], worker = ""): void => {
+    for (let from = 0; from < ids.length; from += ACK_LIMIT) tell(ids.slice(from, from + ACK_LIMIT), worker);
   };
 
   const expired = (count: number): void => {
@@ -210,7 +212,11 @@ export function createOrders({
     gone: (token) => void state.delete(token),
     expired,
     review(waiting) {
-      tellAll([...untold]);
+      for (const [worker, ids] of Map.groupBy(untold, ([, worker]) => worker))
+        tellAll(
+          ids.map(([id]) => id),
+          worker,
+        );
       for (const [token, taker] of state) {
         // A take whose answer was lost may have been given something.
         if (!taker.isTaking && taker.takes !== taker.confirmed) take(token);

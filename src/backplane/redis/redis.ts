@@ -105,10 +105,13 @@ export async function createRedisBackplane(options: RedisOptions): Promise<Backp
   });
   const intake = createIntake({
     ...{ config, runtime, log, metrics },
-    ledger: createRedisLedger(submit, members.dead),
+    ledger: createRedisLedger(
+      submit,
+      members.dead,
+      createHolds((token, isHeld) => events.hold(token, isHeld)),
+    ),
     receivers: (type) => events.receivers(type),
   });
-  const holds = createHolds((token, isHeld) => events.hold(token, isHeld));
   await connections.open();
   const ticks = createTicks({
     ...{ config, runtime, submit, isUp: connections.isUp },
@@ -156,22 +159,8 @@ export async function createRedisBackplane(options: RedisOptions): Promise<Backp
     },
     read: window.read,
     append(publish) {
-      const { worker, messages, done } = publish;
-      if (worker === undefined) {
-        intake.append(publish);
-      } else if (members.has(worker)) {
-        const byteCount = messages.reduce((sum, { text }) => sum + text.length, 0);
-        holds.sent(worker, messages.length, byteCount);
-        intake.append({
-          ...publish,
-          done(result) {
-            holds.answered(worker, messages.length, byteCount);
-            done?.(result);
-          },
-        });
-      } else {
-        done?.(SUPERSEDED);
-      }
+      if (publish.worker !== undefined && !members.has(publish.worker)) publish.done?.(SUPERSEDED);
+      else intake.append(publish);
     },
     barrier: barriers.wait,
     status: window.status,

@@ -202,11 +202,13 @@ end
 
 -- How many were waiting for this.
 local function acknowledge()
-  local count = 0
+  local token, count = arg(), 0
+  -- What a superseded worker says comes too late: its commands go to its successor.
+  local is_late = token ~= '' and not is_alive(token)
   for _ = 1, num() do
     local id = arg()
     local fate = fate_of(id)
-    if fate and is_pending(fate) then
+    if fate and is_pending(fate) and not is_late then
       small_gate()
       finish(id, fate, 'acknowledged')
       count = count + 1
