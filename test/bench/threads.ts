@@ -44,6 +44,8 @@ const LOAD = { perSecond: 800, durationMs: 2_000, burst: BURST };
 /** Low enough that no message waits for another. */
 const PACE = { perSecond: 100, durationMs: 3_000 };
 const WARM_UP_MS = 500;
+/** Each thread compiles for itself what it runs often; a hub that has run for a while has that behind it. */
+const LOAD_WARM_UP_MS = 12_000;
 /** Starts of each, of which the balance and the memory are taken. */
 const MOST_STARTS = 5;
 /** Until an idle server has given back what it needed to start. */
@@ -89,10 +91,12 @@ async function measureThreads(
       note(`${target.name}: connections ${connections.join("+")}, idle ${(bytes / 1e6).toFixed(1)} MB`);
     }
   }
-  await takeTurns(targets, Math.max(...subscribers), rounds, LOAD, (index, round) =>
+  await takeTurns(targets, Math.max(...subscribers), rounds, LOAD, LOAD_WARM_UP_MS, (index, round) =>
     results[index]?.paced.push(round),
   );
-  await takeTurns(targets, WITNESSES, rounds, PACE, (index, round) => results[index]?.latency.push(round));
+  await takeTurns(targets, WITNESSES, rounds, PACE, WARM_UP_MS, (index, round) =>
+    results[index]?.latency.push(round),
+  );
   return results;
 }
 
@@ -102,12 +106,13 @@ async function takeTurns(
   subscribers: number,
   rounds: number,
   pace: Pace,
+  warmUpMs: number,
   take: (index: number, round: PaceRound) => void,
 ): Promise<void> {
   const loops: OpenLoop[] = [];
   try {
     for (const target of targets) loops.push(await startOpenLoop(target, subscribers));
-    for (const loop of loops) await loop.run({ ...pace, durationMs: WARM_UP_MS });
+    for (const loop of loops) await loop.run({ ...pace, durationMs: warmUpMs });
     for (let turn = 0; turn < rounds; turn += 1) {
       for (const [index, loop] of loops.entries()) {
         const round = await loop.run(pace);
