@@ -41,7 +41,7 @@ export async function showStats(secret: string): Promise<string | undefined> {
     Workers: count(worker.websocket),
     Published: `${count(stats.rates.published_per_s)} per second`,
     Delivered: `${count(stats.rates.delivered_per_s)} per second`,
-    History: `${count(history.messages)} of ${count(history.messages_limit)} messages, ${bytes(history.bytes)} of ${bytes(history.bytes_limit)}${history.is_durable ? ", in a file" : ", in memory"}`,
+    History: `${count(history.messages)} of ${count(history.messages_limit)} messages, ${bytes(history.bytes)} of ${bytes(history.bytes_limit)}${history.is_durable ? ", kept over a restart" : ", in memory"}`,
     Commands: `${count(commands.waiting)} of ${count(commands.limit)} waiting`,
     Process: `${bytes(stats.process.resident_bytes)}, ${count(stats.process.cpu_s)} s of CPU, loop lag ${count(stats.process.event_loop_lag_s * 1000)} ms`,
     Up: durationOf(stats.uptime_s * 1000),

@@ -73,7 +73,7 @@ export function createOps({ config, runtime, census, backplane, metrics }: OpsOp
           messages_limit: config.HISTORY_MESSAGES,
           bytes: fill.bytes,
           bytes_limit: config.HISTORY_BYTES,
-          is_durable: config.HISTORY_FILE !== undefined,
+          is_durable: config.HISTORY_FILE !== undefined || config.REDIS_URL !== undefined,
         },
         commands: { waiting: backplane.waiting(), limit: config.COMMAND_QUEUE },
         idempotency_keys: fill.keys,

@@ -1,5 +1,13 @@
 import { describe, expect, test } from "bun:test";
-import { acceptedOf, detailOf, expectProblem, sendCommand, stateOf, untilStatus } from "../../support/api.ts";
+import {
+  acceptedOf,
+  call,
+  detailOf,
+  expectProblem,
+  sendCommand,
+  stateOf,
+  untilStatus,
+} from "../../support/api.ts";
 import { OPCODE } from "../../support/frame.ts";
 import { type Hub, startHub } from "../../support/hub.ts";
 import {
@@ -51,7 +59,7 @@ describe("while no worker is online", () => {
     const first = await joinWorker(hub);
     expect(await client.next()).toBe(online());
     await first.close();
-    await hub.waitForLog("the worker's end", ({ msg }) => msg === "worker Disconnected");
+    while (JSON.parse((await call(hub, "/api/v1/worker")).body).conn_id !== null);
     expect((await send(hub, 1)).status).toBe("queued");
     expect((await send(hub, 2, "?if_offline=reject")).status).toBe("queued");
     await using second = await joinWorker(hub);
