@@ -49,7 +49,7 @@ export function createRelay(port: number): Relay {
         });
       },
       data({ data }, bytes) {
-        data.kept.push(Uint8Array.from(bytes));
+        data.kept.push(new Uint8Array(bytes));
         pass(data);
       },
       close({ data }) {

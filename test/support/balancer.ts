@@ -57,7 +57,7 @@ export function startBalancer(targets: readonly string[], port = 0): Balancer {
       else socket.terminate();
     },
     data: ({ data: side }, bytes) => {
-      side.other().unsent.push(Uint8Array.from(bytes));
+      side.other().unsent.push(new Uint8Array(bytes));
       flush(side.other());
     },
     drain: ({ data: side }) => flush(side),

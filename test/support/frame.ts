@@ -94,7 +94,7 @@ function readFrame(bytes: Uint8Array): { frame: Frame; size: number } | undefine
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   const length = extended === 0 ? second : extended === 2 ? view.getUint16(2) : Number(view.getBigUint64(2));
   if (bytes.length < start + length) return undefined;
-  const payload = Uint8Array.from(bytes.subarray(start, start + length));
+  const payload = new Uint8Array(bytes.subarray(start, start + length));
   const frame = { fin: (first & 0x80) !== 0, rsv: (first >> 4) & 0x7, opcode: first & 0xf, payload };
   return { frame, size: start + length };
 }

@@ -99,7 +99,7 @@ export function createProxy(url: string): FaultProxy {
           if (open.has(ends)) ends.up.drained();
           else server.terminate();
         },
-        data: (_, bytes) => ends.down.take(Uint8Array.from(bytes)),
+        data: (_, bytes) => ends.down.take(new Uint8Array(bytes)),
         drain: () => ends.up.drained(),
         close: () => ends.down.end(),
         error: () => undefined,
@@ -115,7 +115,7 @@ export function createProxy(url: string): FaultProxy {
         acceptedAtMs.push(performance.now());
         accept(client, plan(acceptedAtMs.length - 1));
       },
-      data: ({ data }, bytes) => data.up.take(Uint8Array.from(bytes)),
+      data: ({ data }, bytes) => data.up.take(new Uint8Array(bytes)),
       drain: ({ data }) => data.down.drained(),
       close({ data }) {
         open.delete(data);

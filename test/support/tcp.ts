@@ -33,7 +33,7 @@ export async function connectTcp(url: string): Promise<Tcp> {
       // The server's FIN must not end our side by itself, or a test could not see who ended what.
       allowHalfOpen: true,
       socket: {
-        data: (_, bytes) => receiver(Uint8Array.from(bytes)),
+        data: (_, bytes) => receiver(new Uint8Array(bytes)),
         drain: flush,
         // Nothing is left to say to a server that has ended its side.
         end: (ended) => void ended.end(),
