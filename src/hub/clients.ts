@@ -81,11 +81,13 @@ export function createClients(options: ClientsOptions): (socket: Socket) => void
     const { data } = socket;
     const isGone = (): boolean => data.retired;
     if (data.framing === "raw") {
-      backplane.barrier(() => {
+      const join = (): void => {
         if (isGone()) return;
         send(socket, statusMessage(status()));
         subscribe(socket);
-      });
+      };
+      // Its first status must not be followed by one that is older.
+      backplane.barrier(() => fanout.behindLive(join));
       return;
     }
     withStart(

@@ -18,8 +18,10 @@ export interface Fanout {
   deliver(entries: readonly Entry[]): void;
   /** Sends at once what is left of a batch. */
   catchUp(): void;
-  /** Resolves when nothing is left of the present batch; undefined when that is so already. */
-  idle(): Promise<void> | undefined;
+  /** Runs it once all that there is now has been sent: at once where nothing is left of a batch. */
+  behindLive(run: () => void): void;
+  /** Resolves when the present batch has been sent; undefined when nothing is left of one. */
+  turn(): Promise<void> | undefined;
   /** The newest offset that has been sent to those who are live: where a newcomer joins. */
   liveOffset(): number;
   /** The cursor that names it. */
@@ -64,7 +66,8 @@ export function createFanout(options: FanoutOptions): Fanout {
   /** Entries in the history but not sent yet; empty but for batches. */
   let pending: Entry[] = [];
   let pendingBytes = 0;
-  const idleWaiters: (() => void)[] = [];
+  /** Those behind an entry of `pending`, in its order. */
+  const behind: { readonly offset: number; readonly run: () => void }[] = [];
   let isSending = false;
   let isScheduled = false;
   /** How long the next slice has waited for the readers of the last one. */
@@ -112,6 +115,15 @@ export function createFanout(options: FanoutOptions): Fanout {
     return { websocket, sse: feeds.count(type) };
   };
 
+  const behindLive = (run: () => void): void => {
+    const last = pending.at(-1);
+    if (last === undefined) run();
+    else behind.push({ offset: last.offset, run });
+  };
+  const runBehind = (): void => {
+    const later = behind.findIndex(({ offset }) => offset > live);
+    for (const { run } of behind.splice(0, later === -1 ? behind.length : later)) run();
+  };
   const sendPending = (limitDeliveries: number, limitBytes: number): void => {
     let deliveries = 0;
     let bytes = 0;
@@ -127,8 +139,7 @@ export function createFanout(options: FanoutOptions): Fanout {
     isSending = false;
     pending = pending.slice(at);
     pendingBytes -= bytes;
-    if (pending.length > 0) return;
-    for (const resolve of idleWaiters.splice(0)) resolve();
+    runBehind();
   };
   const continuePending = (): void => {
     isScheduled = false;
@@ -171,7 +182,8 @@ export function createFanout(options: FanoutOptions): Fanout {
       else if (!isScheduled) continuePending();
     },
     catchUp,
-    idle: () => (pending.length === 0 ? undefined : new Promise((resolve) => idleWaiters.push(resolve))),
+    behindLive,
+    turn: () => (pending.length === 0 ? undefined : new Promise((resolve) => behindLive(resolve))),
     liveOffset: () => live,
     liveCursor,
     receivers,
@@ -181,7 +193,7 @@ export function createFanout(options: FanoutOptions): Fanout {
       pendingBytes = 0;
       live = offset;
       lastCursor = undefined;
-      for (const resolve of idleWaiters.splice(0)) resolve();
+      for (const { run } of behind.splice(0)) run();
     },
   };
 }

@@ -6,14 +6,14 @@ import { CLOSE } from "../protocol/close.ts";
 import { workerJsonFrame } from "../protocol/envelope.ts";
 import { statusMessage, type WorkerStatus } from "../protocol/status.ts";
 import type { Runtime } from "../runtime.ts";
+import { createAllowances } from "./allowances.ts";
 import { type Canary, startCanary } from "./canary.ts";
 import { createClients } from "./clients.ts";
 import { type Commands, createCommands } from "./commands.ts";
 import { type ConnectionCounts, countConnections, retire, type Socket } from "./connection.ts";
 import { createDrain, type Drain, FLUSH_LIMIT_MS, type Share } from "./drain.ts";
-import { createFanout, type PubSub } from "./fanout.ts";
+import { createFanout, type Fanout, type PubSub } from "./fanout.ts";
 import { type AudienceListener, createFeeds } from "./feeds.ts";
-import { createFloodGuard } from "./flood.ts";
 import { startLiveness } from "./liveness.ts";
 import { createPublisher, type Publisher } from "./publisher.ts";
 import { createReplays, PAGE_LIMIT_BYTES } from "./replay.ts";
@@ -46,8 +46,8 @@ export interface Hub extends SocketEvents {
   readonly commands: Commands;
   readonly workers: Workers;
   readonly sse: SseClients;
-  /** Resolves when the batch that is being sent has been sent, so that the next does not pile up on it. */
-  turn(): Promise<void> | undefined;
+  readonly behindLive: Fanout["behindLive"];
+  readonly turn: Fanout["turn"];
   /** Undefined where CANARY_INTERVAL_MS is 0. */
   readonly canary: Canary | undefined;
   connections(): ConnectionCounts;
@@ -135,25 +135,18 @@ export function createHub(options: HubOptions): Hub {
   /** An answer says as well that everything promised to anybody before the question has been sent to the asker. */
   const answer = (socket: Socket, run: () => void): void =>
     backplane.barrier(() => {
-      if (!socket.data.retired) run();
+      const runThere = (): void => {
+        if (!socket.data.retired) run();
+      };
+      // A worker is sent nothing of the stream, and must not wait for those who read slowly.
+      if (socket.data.clientType === "worker") runThere();
+      else fanout.behindLive(runThere);
     });
 
-  const flood = createFloodGuard({
-    framesPerSecond: config.CLIENT_FRAMES_PER_SECOND,
-    bytesPerSecond: config.CLIENT_BYTES_PER_SECOND,
-    maxMessageBytes: config.MAX_MESSAGE_BYTES,
+  const allowances = createAllowances(config, runtime, ({ data }) => {
+    metrics.refusals.add("flood");
+    log.warning?.("SECURITY", SCOPE, "Client Flood", { conn_id: data.connId });
   });
-  /** Workers have no allowance: they hold the secret. */
-  const isWithinAllowance = (socket: Socket, byteCount: number): boolean => {
-    const { allowance, connId, retired } = socket.data;
-    if (allowance === undefined || flood.take(allowance, runtime.monotonicMs(), byteCount)) return true;
-    if (!retired) {
-      metrics.refusals.add("flood");
-      log.warning?.("SECURITY", SCOPE, "Client Flood", { conn_id: connId });
-      retire(socket, { ...CLOSE.policy, reason: "too many frames" });
-    }
-    return false;
-  };
 
   const canary =
     config.CANARY_INTERVAL_MS === 0
@@ -198,7 +191,7 @@ export function createHub(options: HubOptions): Hub {
   /** What receipts have been given for goes to everybody who was there then, and what has been taken gets its receipt. */
   const settle = (): Promise<void> =>
     Promise.race([
-      new Promise<void>((resolve) => backplane.barrier(resolve)).then(fanout.idle),
+      new Promise<void>((resolve) => backplane.barrier(() => fanout.behindLive(resolve))),
       new Promise<void>((resolve) => runtime.after(FLUSH_LIMIT_MS, resolve)),
     ]);
 
@@ -224,7 +217,8 @@ export function createHub(options: HubOptions): Hub {
     commands,
     workers,
     sse,
-    turn: fanout.idle,
+    behindLive: fanout.behindLive,
+    turn: fanout.turn,
     canary,
     connections: () => countConnections(sockets),
     open(socket) {
@@ -235,7 +229,7 @@ export function createHub(options: HubOptions): Hub {
       }
       sockets.add(socket);
       if (clientType === "client") {
-        socket.data.allowance = flood.start(runtime.monotonicMs());
+        allowances.grant(socket);
         log.debug?.("START", SCOPE, "Client Connected", { conn_id: connId });
         greet(socket);
         return;
@@ -246,7 +240,7 @@ export function createHub(options: HubOptions): Hub {
       if (framing === "raw") backplane.ready(socket.data.token);
     },
     text(socket, text) {
-      if (socket.data.retired || !isWithinAllowance(socket, text.length)) return;
+      if (socket.data.retired || !allowances.take(socket, text.length)) return;
       socket.data.lastSeenMs = runtime.monotonicMs();
       if (text === "ping") answer(socket, () => send(socket, "pong"));
       else if (text === "get_worker_status") answer(socket, () => sendStatus(socket, workers.status()));
@@ -256,11 +250,11 @@ export function createHub(options: HubOptions): Hub {
       if (!socket.data.retired) retire(socket, CLOSE.binary);
     },
     seen(socket) {
-      if (!isWithinAllowance(socket, 0)) return;
+      if (!allowances.take(socket, 0)) return;
       socket.data.lastSeenMs = runtime.monotonicMs();
     },
     pong(socket, payload) {
-      if (!isWithinAllowance(socket, payload.length)) return;
+      if (!allowances.take(socket, payload.length)) return;
       socket.data.lastSeenMs = runtime.monotonicMs();
       if (payload !== "" && !socket.data.retired) commands.pong(socket, payload);
     },

@@ -41,7 +41,7 @@ function decideStart(
  */
 export function withStart(
   backplane: Pick<Backplane, "barrier" | "locate" | "cursorAt">,
-  fanout: Pick<Fanout, "liveOffset" | "liveCursor">,
+  fanout: Pick<Fanout, "liveOffset" | "liveCursor" | "behindLive">,
   connection: { readonly since: string | undefined; readonly isGone: () => boolean },
   goOn: (start: Start) => void,
   failed: () => void,
@@ -52,7 +52,11 @@ export function withStart(
   };
   // Whoever comes after a receipt was given, by whichever hub, starts behind it.
   backplane.barrier(() => {
-    const located = since === undefined ? undefined : backplane.locate(since);
+    if (since === undefined) {
+      fanout.behindLive(() => begin(undefined));
+      return;
+    }
+    const located = backplane.locate(since);
     if (!(located instanceof Promise)) begin(located);
     else located.then(begin).catch(() => (isGone() ? undefined : failed()));
   });

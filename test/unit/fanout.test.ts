@@ -85,6 +85,42 @@ describe("a batch", () => {
   });
 });
 
+describe("who waits behind what there is", () => {
+  const batch = Array.from({ length: 8 }, (_, index) => entry(index + 1, MIB));
+
+  test("goes on at once where nothing is left to send", () => {
+    const { fanout, published } = make();
+    fanout.deliver([entry(1)]);
+    fanout.behindLive(() => published.push("behind"));
+    expect(published).toEqual(['{"n":1}', "behind"]);
+  });
+
+  test("goes on in the order of asking, though more keeps coming", () => {
+    const { runtime, fanout } = make();
+    const ran: string[] = [];
+    const ask = (name: string): void =>
+      fanout.behindLive(() => ran.push(`${name} at ${fanout.liveOffset()}`));
+    fanout.deliver(batch.slice(0, 4));
+    ask("first");
+    fanout.deliver(batch.slice(4));
+    ask("second");
+    ask("third");
+    fanout.deliver([entry(9, MIB)]);
+    expect(ran).toEqual([]);
+    runtime.advance(1_000);
+    expect(ran).toEqual(["first at 4", "second at 8", "third at 8"]);
+  });
+
+  test("is not forgotten where the stream goes on elsewhere", () => {
+    const { fanout } = make();
+    const ran: number[] = [];
+    fanout.deliver(batch);
+    fanout.behindLive(() => ran.push(fanout.liveOffset()));
+    fanout.restart(100);
+    expect(ran).toEqual([100]);
+  });
+});
+
 test("what is published while something is being sent comes after it", () => {
   const order: string[] = [];
   const made = make({

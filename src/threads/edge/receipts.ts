@@ -14,46 +14,28 @@ export interface Receipts {
 const TELL_MESSAGES = 1_024;
 const TELL_BYTES = 1_048_576;
 
-/** @param turn resolves when the batch that is being sent has been sent; undefined when nothing is left of it */
+/** @param behindLive runs it once all that there is now has been sent */
 export function createReceipts(
   outbox: Pick<Outbox<ToCore>, "say">,
-  turn: () => Promise<void> | undefined,
+  behindLive: (run: () => void) => void,
 ): Receipts {
-  let toldMessages = 0;
-  let toldBytes = 0;
-  let sentMessages = 0;
-  let sentBytes = 0;
-  let isWaiting = false;
+  let messages = 0;
+  let bytes = 0;
 
   const tell = (): void => {
-    if (sentMessages === 0) return;
-    outbox.say({ op: "sent", messages: sentMessages, bytes: sentBytes });
-    sentMessages = 0;
-    sentBytes = 0;
-  };
-  const look = (): void => {
-    if (isWaiting) return;
-    const rest = turn();
-    if (rest !== undefined) {
-      isWaiting = true;
-      void rest.then(() => {
-        isWaiting = false;
-        look();
-      });
-      return;
-    }
-    sentMessages += toldMessages;
-    sentBytes += toldBytes;
-    toldMessages = 0;
-    toldBytes = 0;
-    if (sentMessages >= TELL_MESSAGES || sentBytes >= TELL_BYTES) tell();
+    if (messages === 0) return;
+    outbox.say({ op: "sent", messages, bytes });
+    messages = 0;
+    bytes = 0;
   };
 
   return {
     delivered(entries) {
-      toldMessages += entries.length;
-      for (const { byteCount } of entries) toldBytes += byteCount;
-      look();
+      behindLive(() => {
+        messages += entries.length;
+        for (const { byteCount } of entries) bytes += byteCount;
+        if (messages >= TELL_MESSAGES || bytes >= TELL_BYTES) tell();
+      });
     },
     tick: tell,
   };

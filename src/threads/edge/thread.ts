@@ -75,7 +75,7 @@ export function startEdgeThread(
       outbox.say({ op: "audience", changes: [[types === undefined ? null : [...types], transport, by]] }),
   });
   const { hub, guard } = edge;
-  const receipts: Receipts = createReceipts(outbox, hub.turn);
+  const receipts: Receipts = createReceipts(outbox, hub.behindLive);
 
   const listen = async (): Promise<void> => {
     const operators = { ...createOperators(questions), config, log, metrics, guard, checkOperator };
