@@ -25,17 +25,30 @@ export const keySchema = z
     `must be 1 to ${KEY_LIMIT_CHARS} printable ASCII characters without spaces`,
   );
 
+/**
+ * Text of so many characters. Not zod's `min` and `max`: they measure whatever has a `length` before they look whether it is
+ * a string, and throw where it is an object that is no number.
+ */
+function boundedText(least: number, most: number) {
+  return z
+    .string()
+    .regex(new RegExp(`^[\\s\\S]{${least},${most}}$`, "u"), `must have ${least} to ${most} characters`);
+}
+
+/** What a publish and its answer have in common. */
+export const refSchema = boundedText(0, 128);
+
 /** What a stream-framed worker sends. Members that are not named are ignored, so that a later version may add some. */
 export const workerEnvelope = z.discriminatedUnion("type", [
   z.object({ type: z.literal("register"), metadata: z.unknown().optional() }),
   z.object({
     type: z.literal("publish"),
-    ref: z.string().max(128).optional(),
+    ref: refSchema.optional(),
     key: keySchema.optional(),
     // Not an object schema: that would copy every message.
     data: z.custom<Record<string, unknown>>(isObject, "must be a JSON object"),
   }),
-  z.object({ type: z.literal("ack"), id: z.string().min(1).max(64) }),
+  z.object({ type: z.literal("ack"), id: boundedText(1, 64) }),
 ]);
 
 export type WorkerEnvelope =
@@ -60,13 +73,13 @@ export function readWorkerEnvelope(frame: string): WorkerEnvelope {
   }
   const envelope = workerEnvelope.safeParse(parsed.value);
   if (!envelope.success) {
-    const ref = parsed.value["ref"];
+    const ref = refSchema.safeParse(parsed.value["ref"]);
     const issue = envelope.error.issues[0];
     const where = issue?.path.join(".") || "type";
     const what = where === "type" ? "must be register, publish or ack" : (issue?.message ?? "is wrong");
     return {
       ok: false,
-      ref: typeof ref === "string" && ref.length <= 128 ? ref : undefined,
+      ref: ref.data,
       reason: `${where}: ${what}`,
     };
   }

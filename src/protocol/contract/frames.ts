@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { keySchema, workerEnvelope } from "../envelope.ts";
+import { keySchema, refSchema, workerEnvelope } from "../envelope.ts";
 import { CANARY, REGISTER_WORKER, WORKER_STATUS } from "../message.ts";
 import type { Described } from "./described.ts";
 import { commandId, connId, count, cursor, jsonObject, status, workerStatus } from "./values.ts";
@@ -161,12 +161,12 @@ export const FRAMES = {
     ],
   },
   PublishAck: {
-    schema: z.object({ type: z.literal("ack"), ref: z.string().max(128).optional(), id: cursor }),
+    schema: z.object({ type: z.literal("ack"), ref: refSchema.optional(), id: cursor }),
     description: "It is in the history, at this cursor.",
     examples: [{ type: "ack", ref: "7", id: CURSOR }],
   },
   PublishError: {
-    schema: z.object({ type: z.literal("error"), ref: z.string().max(128).optional(), reason: z.string() }),
+    schema: z.object({ type: z.literal("error"), ref: refSchema.optional(), reason: z.string() }),
     description: "A frame that the hub cannot read, or a publish of which nothing was kept.",
     examples: [{ type: "error", ref: "7", reason: "data.type: WORKER_STATUS is reserved" }],
   },

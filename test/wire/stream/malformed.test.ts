@@ -7,6 +7,9 @@ import { joinLive, joinStreamWorker } from "../../support/streamclient.ts";
 
 describe("a malformed envelope", () => {
   const long = "x".repeat(129);
+  const emoji = "🔑".repeat(128);
+  /** Whoever measures it before asking what it is trips over it. */
+  const trap = '{"length":{"toString":"x","valueOf":1}}';
   /** With its ref, where the error must carry one. */
   const malformed: readonly (readonly [frame: string, ref: string | undefined])[] = [
     ["", undefined],
@@ -34,6 +37,12 @@ describe("a malformed envelope", () => {
     ['{"type":"publish","ref":7,"data":{"n":1}}', undefined],
     ['{"type":"publish","ref":null,"data":{"n":1}}', undefined],
     [`{"type":"publish","ref":"${long}","data":{"n":1}}`, undefined],
+    [`{"type":"publish","ref":"${long.replaceAll("x", "🔑")}","data":{"n":1}}`, undefined],
+    [`{"type":"publish","ref":"${emoji}","data":7}`, emoji],
+    [`{"type":"publish","ref":${trap},"data":{"n":1}}`, undefined],
+    [`{"type":"publish","ref":"1","key":${trap},"data":{"n":1}}`, "1"],
+    [`{"type":"ack","id":${trap}}`, undefined],
+    [`{"type":${trap}}`, undefined],
     ['{"type":"publish","ref":"1","key":"","data":{"n":1}}', "1"],
     ['{"type":"publish","ref":"1","key":"has space","data":{"n":1}}', "1"],
     ['{"type":"publish","ref":"1","key":"schlüssel","data":{"n":1}}', "1"],

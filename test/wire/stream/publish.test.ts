@@ -64,7 +64,7 @@ describe("publish", () => {
     await using client = await joinLive(hub);
     await using worker = await joinStreamWorker(hub);
     await client.messages(1);
-    for (const ref of ["7", "", "0", 'odd "\\\n🔑', "x".repeat(128)]) {
+    for (const ref of ["7", "", "0", 'odd "\\\n🔑', "x".repeat(128), "🔑".repeat(128)]) {
       worker.send({ type: "publish", ref, data: { ref } });
       const [message] = await client.messages(1);
       expect(await worker.next()).toEqual({ type: "ack", ref, id: message?.id as string });
