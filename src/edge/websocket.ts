@@ -1,8 +1,7 @@
 import type { ServerWebSocket, WebSocketHandler } from "bun";
 import type { Config } from "../config/schema.ts";
 import { COMMAND_LIMIT_BYTES } from "../hub/commands.ts";
-import type { Connection } from "../hub/connection.ts";
-import type { SocketEvents } from "../hub/hub.ts";
+import type { Connection, SocketEvents } from "../hub/connection.ts";
 import type { Log } from "../observe/log.ts";
 import { CLOSE } from "../protocol/close.ts";
 

@@ -7,6 +7,7 @@ import { passes } from "../protocol/filter.ts";
 import { statusMessage, type WorkerStatus } from "../protocol/status.ts";
 import { allOf, ofType, POSITIONS } from "../protocol/topics.ts";
 import { retire, type Socket } from "./connection.ts";
+import type { Drains } from "./drains.ts";
 import type { Fanout } from "./fanout.ts";
 import type { AudienceListener } from "./feeds.ts";
 import type { Replay, Replays } from "./replay.ts";
@@ -20,6 +21,7 @@ export interface ClientsOptions {
   readonly backplane: Backplane;
   readonly fanout: Fanout;
   readonly replays: Replays;
+  readonly drains: Pick<Drains, "expect">;
   readonly status: () => WorkerStatus;
   readonly send: (socket: Socket, text: string) => void;
   readonly audience: AudienceListener | undefined;
@@ -28,7 +30,7 @@ export interface ClientsOptions {
 
 /** @returns what greets a dashboard: the status alone in raw framing; hello, what it missed, and live in stream framing */
 export function createClients(options: ClientsOptions): (socket: Socket) => void {
-  const { config, backplane, fanout, replays, status, send, audience, metrics } = options;
+  const { config, backplane, fanout, replays, drains, status, send, audience, metrics } = options;
   const bufferLimitBytes = Math.min(REPLAY_BUFFER_BYTES, config.SLOW_CONSUMER_BYTES / 4);
 
   const subscribe = (socket: Socket): void => {
@@ -56,6 +58,7 @@ export function createClients(options: ClientsOptions): (socket: Socket) => void
           metrics.replayed.add("websocket");
         }
       });
+      if (socket.getBufferedAmount() > 0) drains.expect(socket);
     },
     isBackedUp: () => socket.getBufferedAmount() > bufferLimitBytes,
     join: () => goLive(socket),

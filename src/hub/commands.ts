@@ -10,8 +10,8 @@ export interface Commands {
   send(text: string, ifOffline: "queue" | "reject", key?: string): Promise<CommandResult>;
   /** @returns whether the worker can take more now */
   deliver(socket: Socket, deliveries: readonly Delivery[]): boolean;
-  /** The worker's buffer is empty again. */
-  drained(socket: Socket): void;
+  /** The worker's buffer is empty again. @returns as `deliver` */
+  drained(socket: Socket): boolean;
   /** A stream-framed worker says that it has a command. */
   acknowledge(id: string): void;
   /** A raw-framed worker answers a ping that carried a command's id. */
@@ -74,7 +74,9 @@ export function createCommands(
       return pump(socket);
     },
     drained(socket) {
-      if (pump(socket)) backplane.canTake(socket.data.token);
+      const canTake = pump(socket);
+      if (canTake) backplane.canTake(socket.data.token);
+      return canTake;
     },
     acknowledge: (id) => backplane.acknowledge([id]),
     pong(socket, payload) {

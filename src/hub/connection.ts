@@ -89,3 +89,16 @@ export function countConnections(sockets: Iterable<Socket>): ConnectionCounts {
   }
   return counts;
 }
+
+/** What happens on the sockets, told to the hub by the edge. Every function is synchronous: Bun
+ * would overlap asynchronous handlers of one socket (oven-sh/bun#32483). */
+export interface SocketEvents {
+  open(socket: Socket): void;
+  text(socket: Socket, text: string): void;
+  binary(socket: Socket): void;
+  /** A ping came. */
+  seen(socket: Socket): void;
+  pong(socket: Socket, payload: string): void;
+  drained(socket: Socket): void;
+  closed(socket: Socket, code: number): void;
+}

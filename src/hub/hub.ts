@@ -10,8 +10,15 @@ import { createAllowances } from "./allowances.ts";
 import { type Canary, startCanary } from "./canary.ts";
 import { createClients } from "./clients.ts";
 import { type Commands, createCommands } from "./commands.ts";
-import { type ConnectionCounts, countConnections, retire, type Socket } from "./connection.ts";
+import {
+  type ConnectionCounts,
+  countConnections,
+  retire,
+  type Socket,
+  type SocketEvents,
+} from "./connection.ts";
 import { createDrain, type Drain, FLUSH_LIMIT_MS, type Share } from "./drain.ts";
+import { createDrains } from "./drains.ts";
 import { createFanout, type Fanout, type PubSub } from "./fanout.ts";
 import { type AudienceListener, createFeeds } from "./feeds.ts";
 import { startLiveness } from "./liveness.ts";
@@ -27,19 +34,6 @@ const SCOPE = "websocket_endpoint";
 
 /** A batch is sent in slices of at most this. */
 const SLICE_LIMIT_BYTES = 1_048_576;
-
-/** What happens on the sockets, told to the hub by the edge. Every function is synchronous: Bun
- * would overlap asynchronous handlers of one socket (oven-sh/bun#32483). */
-export interface SocketEvents {
-  open(socket: Socket): void;
-  text(socket: Socket, text: string): void;
-  binary(socket: Socket): void;
-  /** A ping came. */
-  seen(socket: Socket): void;
-  pong(socket: Socket, payload: string): void;
-  drained(socket: Socket): void;
-  closed(socket: Socket, code: number): void;
-}
 
 export interface Hub extends SocketEvents {
   readonly publisher: Publisher;
@@ -107,11 +101,17 @@ export function createHub(options: HubOptions): Hub {
   const workers = createWorkers(backplane, runtime);
   const commands = createCommands(config, backplane);
   const onWorkerFrame = createWorkerFrames({ log, backplane, publisher, commands, send });
+  const drained = (socket: Socket): void => {
+    if (socket.data.replay !== undefined) replays.drained(socket.data.replay);
+    else if (socket.data.clientType === "worker" && !commands.drained(socket)) drains.expect(socket);
+  };
+  const drains = createDrains(runtime, drained);
   const greet = createClients({
     config,
     backplane,
     fanout,
     replays,
+    drains,
     status: workers.status,
     send,
     audience,
@@ -206,7 +206,10 @@ export function createHub(options: HubOptions): Hub {
     superseded: workers.superseded,
     commands(token, deliveries) {
       const socket = workers.find(token);
-      return socket !== undefined && !socket.data.retired && commands.deliver(socket, deliveries);
+      if (socket === undefined || socket.data.retired) return false;
+      const canTake = commands.deliver(socket, deliveries);
+      if (!canTake) drains.expect(socket);
+      return canTake;
     },
     hold: workers.hold,
     receivers: fanout.receivers,
@@ -258,10 +261,7 @@ export function createHub(options: HubOptions): Hub {
       socket.data.lastSeenMs = runtime.monotonicMs();
       if (payload !== "" && !socket.data.retired) commands.pong(socket, payload);
     },
-    drained(socket) {
-      if (socket.data.replay !== undefined) replays.drained(socket.data.replay);
-      else if (socket.data.clientType === "worker") commands.drained(socket);
-    },
+    drained,
     closed(socket, code) {
       const { connId, clientType, refusal } = socket.data;
       socket.data.retired = true;
@@ -287,6 +287,7 @@ export function createHub(options: HubOptions): Hub {
       stopLiveness();
       stopHeartbeat();
       slow.stop();
+      drains.stop();
       replays.stopAll();
     },
   };
