@@ -23,9 +23,11 @@ export async function startCluster(
     if (running === 0) output.end();
   };
   await using started = new AsyncDisposableStack();
-  const starts = Array.from({ length: count }, async () =>
-    started.use(await startOneHub({ ...options, env: redisEnv }, { ...output, end })),
-  );
+  const starts = Array.from({ length: count }, async (_, at) => {
+    // With threads or without, a hub behaves the same towards the others.
+    const hubEnv = { ...redisEnv, THREADS: at % 2 === 0 ? "1" : "2" };
+    return started.use(await startOneHub({ ...options, env: hubEnv }, { ...output, end }));
+  });
   // Where one fails, the others end with it, also those that are not there yet.
   await Promise.allSettled(starts);
   const hubs = await Promise.all(starts);
