@@ -49,6 +49,11 @@ export interface Outcome {
 /** From here on what comes is compared: the tenth minute, in a short run the end of its first third. */
 const BASE_LIMIT_S = 600;
 const ROAMERS = 24;
+/**
+ * Where something has grown by the end, the load goes on for so much of its time: a leak grows on, while a garbage collector
+ * that other work on the machine has held up is over it.
+ */
+const DOUBT_SHARE = 0.5;
 /** The restarted hub has some two dozen lives, each of them long enough to fill its history. */
 const LIVES = 24;
 const LIFE_LIMIT_S = 60;
@@ -99,17 +104,31 @@ export async function runSoak({ minutes, seed, crowd, onSample, onFault }: SoakO
       elapsedS,
     });
     const cpuBefore = { hub: before.cpuS, load: process.cpuUsage() };
-    setTimeout(() => over.abort(), loadS * 1000);
-    const [samples, lives] = await Promise.all([
-      sampleAll(measured, scene(0), minutes, elapsedS, onSample),
+    const samples: Sample[] = [];
+    const hasGrown = (): boolean => judgeGrowth(samples, baseS).some(({ isGrowth }) => isGrowth);
+    const end = async (): Promise<void> => {
+      await Bun.sleep(loadS * 1000);
+      if (hasGrown()) {
+        count("growth that was looked at for longer");
+        await Bun.sleep(loadS * DOUBT_SHARE * 1000);
+      }
+      over.abort();
+    };
+    const [lives] = await Promise.all([
       restarts,
+      end(),
+      sampleAll(measured, scene(0), minutes, elapsedS, (sample) => {
+        samples.push(sample);
+        onSample?.(sample);
+      }),
       runMeasured(scene, crowd),
       tides.run(),
     ]);
+    const lastedS = samples.at(-1)?.atS ?? loadS;
     const load = process.cpuUsage(cpuBefore.load);
     const cpuShare = {
-      hub: ((samples.at(-1)?.cpuS ?? 0) - cpuBefore.hub) / loadS,
-      load: (load.user + load.system) / 1_000_000 / loadS,
+      hub: ((samples.at(-1)?.cpuS ?? 0) - cpuBefore.hub) / lastedS,
+      load: (load.user + load.system) / 1_000_000 / lastedS,
     };
 
     const { rest: after, left } = await returnToRest(measured, before);
@@ -182,20 +201,16 @@ async function sampleAll(
   scene: Scene,
   minutes: number,
   elapsedS: () => number,
-  onSample: SoakOptions["onSample"],
-): Promise<Sample[]> {
+  onSample: (sample: Sample) => void,
+): Promise<void> {
   const everyMs = minutes > 5 ? 5_000 : 2_000;
-  const samples: Sample[] = [];
   while (!scene.over.aborted) {
     await pause(scene, everyMs);
     if (scene.over.aborted) break;
     try {
-      const sample = await takeSample(hub, elapsedS());
-      samples.push(sample);
-      onSample?.(sample);
+      onSample(await takeSample(hub, elapsedS()));
     } catch (error) {
       scene.fault(`a sample: ${error instanceof Error ? error.message : error}`);
     }
   }
-  return samples;
 }
