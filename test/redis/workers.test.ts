@@ -51,6 +51,23 @@ test("a status is told once on every node, immediately before the entries that b
   ]);
 });
 
+test("a status is counted by the node whose worker brought it about, or that noticed that one is gone", async () => {
+  await using redis = await startRedis();
+  await using a = await startNode(redis.url, { WORKER_LEASE_MS: "400" });
+  await using b = await startNode(redis.url, { WORKER_LEASE_MS: "400" });
+  const counted = (node: Node): number => node.metrics.published.value("hub");
+  await a.register("w1");
+  a.backplane.describe("w1", '{"name":"Ada"}');
+  await toldStatuses(b, 2);
+  // Another node may hear of it before the answer has come here.
+  await a.until(() => counted(a) === 2, "the count");
+  expect(counted(b)).toBe(0);
+  a.crash();
+  await toldStatuses(b, 3);
+  await b.until(() => counted(b) === 1, "the count");
+  expect(counted(a)).toBe(2);
+});
+
 test("a newer worker on another node replaces the older one, of which nothing enters after that", async () => {
   await using redis = await startRedis();
   await using a = await startNode(redis.url);

@@ -9,6 +9,8 @@ export interface Header {
   readonly nowMs: number;
   /** When the status becomes offline unless a worker comes, on Redis' wall clock; 0 where that is not to be. */
   readonly graceAtMs: number;
+  /** How many statuses this call has put into the stream. */
+  readonly announced: number;
 }
 
 export interface Done {

@@ -141,8 +141,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     call = undefined;
     if (isClosed) return;
     if (sent.items.some(({ operation }) => WRITES.has(operation.args[0] ?? ""))) refusing = undefined;
-    const [epoch, seq, queued, nowMs, graceAtMs, results] = reply as [
-      ...[string, string, number, string, string],
+    const [epoch, seq, queued, nowMs, graceAtMs, announced, results] = reply as [
+      ...[string, string, number, string, string, number],
       (readonly unknown[])[],
     ];
     const header: Header = {
@@ -151,6 +151,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       waiting: queued,
       nowMs: Number(nowMs),
       graceAtMs: Number(graceAtMs),
+      announced,
     };
     options.heard(header);
     sent.items.forEach((item, at) => {

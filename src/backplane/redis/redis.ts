@@ -53,6 +53,8 @@ export async function createRedisBackplane(options: RedisOptions): Promise<Backp
 
   const heard = (header: Header): void => {
     waiting = header.waiting;
+    // Every node sees a status; the one whose call brought it about counts it.
+    if (header.announced > 0) metrics.published.add("hub", header.announced);
     window.heardTime(header.nowMs);
     connections.heard(header.epoch, header.seq);
   };

@@ -76,6 +76,6 @@ local operations = {
 local results = {}
 while at < #ARGV do results[#results + 1] = operations[arg()]() end
 if seq ~= seq_before then redis.call('HSET', STATE, 'seq', text_of(seq)) end
-local reply = { epoch, text_of(seq), redis.call('XLEN', COMMANDS), text_of(now_ms()), text_of(grace), results }
+local reply = { epoch, text_of(seq), redis.call('XLEN', COMMANDS), text_of(now_ms()), text_of(grace), announced, results }
 if number > 0 and is_open then redis.call('SET', CALL, cmsgpack.pack(number, reply), 'PX', CALL_TTL_MS) end
 return reply

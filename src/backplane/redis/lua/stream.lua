@@ -49,10 +49,12 @@ local function add(text, kind, token)
   is_open = true
 end
 
+local announced = 0
 -- Says the worker's new status; `token` is the worker whose registration brought it about.
 local function announce(new_status, new_meta, token)
   small_gate()
   status, meta = new_status, new_meta
+  announced = announced + 1
   redis.call('HSET', STATE, 'status', status, 'meta', meta)
   add('{"type":"WORKER_STATUS","status":"' .. status .. '","metadata":' .. meta .. '}', 'WORKER_STATUS', token)
 end
