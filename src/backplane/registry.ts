@@ -14,7 +14,7 @@ export interface Registry {
   describe(token: string, metadata: string): void;
   /** The worker's connection has ended. Harmless when it is no longer registered. */
   leave(token: string): void;
-  /** Forgets everybody without a word. */
+  /** Nobody is told any more of a worker that goes. Until it does, it is registered. */
   stop(): void;
 }
 
@@ -32,6 +32,7 @@ export function createRegistry({ config, runtime, announce, replaced }: Registry
   const workers = new Map<string, { readonly worker: NewWorker; metadata: string }>();
   let status: WorkerStatus = OFFLINE;
   let cancelGrace: Cancel | undefined;
+  let isStopped = false;
 
   const change = (next: WorkerStatus): void => {
     status = next;
@@ -60,7 +61,7 @@ export function createRegistry({ config, runtime, announce, replaced }: Registry
     },
     leave(token) {
       const wasNewest = newest()?.worker.token === token;
-      if (!workers.delete(token)) return;
+      if (!workers.delete(token) || isStopped) return;
       const successor = newest();
       if (successor !== undefined) {
         if (wasNewest) change({ status: "online", metadata: successor.metadata });
@@ -71,7 +72,7 @@ export function createRegistry({ config, runtime, announce, replaced }: Registry
     },
     stop() {
       cancelGrace?.();
-      workers.clear();
+      isStopped = true;
     },
   };
 }
