@@ -15,10 +15,14 @@ export class LinkError extends Error {
   override readonly name = "LinkError";
 }
 
+/** Before 7.0 Redis put what a command in a script has answered behind where in the script that was. */
+const IN_SCRIPT = /^ERR Error running script .*?: -([A-Z]+) /;
+
 /** What Redis has answered with an error: its first word, e.g. `OOM`, `NOSCRIPT`. */
 export function replyCode(error: unknown): string | undefined {
   const isReply = error instanceof Error && "code" in error && error.code === "ERR_REDIS_SERVER_ERROR";
-  return isReply ? /^[A-Z]+/.exec(error.message)?.[0] : undefined;
+  if (!isReply) return undefined;
+  return IN_SCRIPT.exec(error.message)?.[1] ?? /^[A-Z]+/.exec(error.message)?.[0];
 }
 
 /** Redis may quote what it was sent: no line shows more of it than this. */

@@ -35,8 +35,8 @@ const LOSSES: Readonly<Record<string, Loss>> = {
     half: (_, folder, backup) => cp(folder, backup, { recursive: true }),
     async lose(redis, folder, backup) {
       await redis.kill();
-      await rm(`${folder}/appendonlydir`, { recursive: true });
-      await cp(`${backup}/appendonlydir`, `${folder}/appendonlydir`, { recursive: true });
+      await rm(folder, { recursive: true });
+      await cp(backup, folder, { recursive: true });
       await redis.start();
     },
   },
@@ -52,7 +52,7 @@ for (const [name, { kept, half, lose }] of Object.entries(LOSSES)) {
     async () => {
       await using folder = await createFolder();
       await using backup = await createFolder();
-      await using redis = await startRedis({ dir: folder.path, args: ["--appendfsync", "always"] });
+      await using redis = await startRedis({ dir: folder.path });
       const env = {
         REDIS_URL: redis.url,
         REDIS_TIMEOUT_MS: String(TIMEOUT_MS),

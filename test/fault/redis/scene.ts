@@ -33,7 +33,7 @@ export function redisThrough(proxy: FaultProxy): string {
 /** Starts it all, and waits until both hubs are ready. */
 export async function startScene({ env = {}, faults = {} }: SceneOptions = {}): Promise<Scene> {
   await using started = new AsyncDisposableStack();
-  const redis = started.use(await startRedis({ args: ["--appendfsync", "always"] }));
+  const redis = started.use(await startRedis());
   const startNode = async (): Promise<Node> => {
     const proxy = started.use(createProxy(`http://127.0.0.1:${redis.port}`));
     proxy.plan(() => faults);

@@ -58,7 +58,7 @@ testWithRedis(
   `nothing acknowledged is lost or doubled by ${ROUNDS} faults, and all hubs show one order`,
   async () => {
     await using started = new AsyncDisposableStack();
-    const redis = started.use(await startRedis({ args: ["--appendfsync", "always"] }));
+    const redis = started.use(await startRedis());
     const prefix = `${randomUUID()}:`;
     const nodes = Array.from({ length: 2 }, (): MortalNode => {
       const proxy = started.use(createProxy(`http://127.0.0.1:${redis.port}`));
