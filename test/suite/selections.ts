@@ -30,6 +30,7 @@ export const NOT_ON_REDIS: Exclusions = {
   "test/wire/sse/heartbeat.test.ts": "a connection's heartbeats, at length",
   "test/wire/stream/backup.test.ts": "a history file",
   "test/wire/stream/disk.test.ts": "a history file",
+  "test/wire/stream/goodbye.test.ts": "a process's signals: clients of the other one are told of its worker",
   "test/wire/stream/history-file.test.ts": "a history file",
   "test/wire/tls.test.ts": "a process's certificates",
   "test/wire/unix.test.ts": "a process's socket in the file system",

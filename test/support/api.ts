@@ -128,6 +128,14 @@ export async function untilStatus(
   return await within(ask(), `command ${id} ${status}`);
 }
 
+/** Waits until the hub knows, wherever it is asked, that no worker is there: the end of a connection may be on its way. */
+export async function untilNoWorker(hub: Hub): Promise<void> {
+  const ask = async (): Promise<void> => {
+    while (JSON.parse((await call(hub, "/api/v1/worker")).body).conn_id !== null) await Bun.sleep(10);
+  };
+  await within(ask(), "the end of the worker");
+}
+
 /** Checks that an answer is a problem (RFC 9457) in every member, of this status and kind. */
 export function expectProblem(answer: Answer, status: number, kind: string): void {
   expect({ status: answer.status, body: answer.body }).toMatchObject({ status });

@@ -5,6 +5,7 @@ import {
   publish as postPublish,
   sendCommand,
   stateOf,
+  untilNoWorker,
 } from "../../support/api.ts";
 import { within } from "../../support/deadline.ts";
 import { createFolder, type Folder } from "../../support/folder.ts";
@@ -168,6 +169,7 @@ describe.each(ENDINGS)("after %s", (signal) => {
       worker.send({ type: "ack", id: ids[0] });
       await worker.untilPong();
       await worker.leave();
+      await untilNoWorker(hub);
       for (const n of [2, 3]) ids.push(acceptedOf(await sendCommand(hub, command(n))).id);
       await end(hub, signal);
     }
