@@ -66,7 +66,7 @@ export function createFanout(options: FanoutOptions): Fanout {
   /** Entries in the history but not sent yet; empty but for batches. */
   let pending: Entry[] = [];
   let pendingBytes = 0;
-  /** Those behind an entry of `pending`, in its order. */
+  /** Those behind an entry of `pending`, in its order: newcomers, and who asks within the allowance for it. */
   const behind: { readonly offset: number; readonly run: () => void }[] = [];
   let isSending = false;
   let isScheduled = false;
