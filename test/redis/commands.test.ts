@@ -207,6 +207,8 @@ test("connections killed while commands come: each is sent, first in order, and 
   expect(deliveries(b)).toHaveLength(texts.length);
   b.backplane.acknowledge(ids);
   await b.until(() => b.metrics.commands.value("acknowledged") === texts.length, "the acknowledgements");
+  // While it is cut off it can only say what it knew last.
+  await a.until(() => isWell(a), "the connections");
   expect((await a.backplane.worker()).queued).toBe(0);
 }, 30_000);
 
