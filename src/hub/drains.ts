@@ -2,8 +2,8 @@ import type { Cancel, Runtime } from "../runtime.ts";
 import type { Socket } from "./connection.ts";
 
 /**
- * Who waits until a socket's buffer is empty. Bun calls `drain` for that, but not always: where a ping has found room for
- * the rest first, about one replay in a hundred to a reader that pauses never heard of it. So there is a look now and then.
+ * Who waits until a socket's buffer is empty. Bun calls `drain` for that, but 1.4.5 did not for about one replay in a hundred to
+ * a reader that pauses; in the one that was traced a ping had sent the rest before the poll did. So there is a look now and then.
  */
 export interface Drains {
   /** Something is buffered on this socket: `drained` is to be called once it has gone. */
